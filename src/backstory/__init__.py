@@ -1,0 +1,298 @@
+"""Backstory: event sourcing for Python that takes you back to the moment a bug happened.
+
+Names are loaded when they are first used, so `import backstory` stays fast and needs no driver.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backstory.application import AnyDecider, Application, Check, Reactor, load_application
+    from backstory.blocking import BlockingRepository, BlockingStore, Portal, open_blocking_store
+    from backstory.core.clock import Clock, system_clock
+    from backstory.core.errors import (
+        AppendTooLarge,
+        BackstoryError,
+        CaughtUpTimeout,
+        CheckpointAhead,
+        CheckpointMoved,
+        CommandRejected,
+        DomainError,
+        EventTooLarge,
+        HandlerFailed,
+        InvalidEvent,
+        InvalidInput,
+        InvalidName,
+        InvalidRead,
+        InvalidSetting,
+        OutcomeUnknown,
+        ProjectionError,
+        ReadModelUnavailable,
+        SchemaError,
+        StoreBusy,
+        StoreClosed,
+        StoreDamaged,
+        StoreError,
+        StoreFull,
+        StoreReadOnly,
+        StoreUnavailable,
+        StoreVersionUnsupported,
+        TooManyConflicts,
+        UndecodableEvent,
+        UnknownEventType,
+        UnknownSchemaVersion,
+    )
+    from backstory.core.events import Appended, NewEvent, RecordedEvent
+    from backstory.core.expected import (
+        ANY,
+        NO_STREAM,
+        STREAM_EXISTS,
+        Expected,
+        WrongExpectedRevision,
+    )
+    from backstory.core.ids import IdSource, uuid7
+    from backstory.core.read import BACKWARDS, FORWARDS, Read
+    from backstory.core.reading import events, pages
+    from backstory.core.schema import EventType, Schema, Upcaster
+    from backstory.core.store import EventStore, Fault, Power, Verifying
+    from backstory.domain.context import Context
+    from backstory.domain.decider import Decider, decider_of
+    from backstory.domain.repository import Decision, Loaded, Repository
+    from backstory.domain.snapshots import (
+        DirectorySnapshots,
+        MemorySnapshots,
+        Snapshot,
+        SnapshotPolicy,
+        SnapshotStore,
+    )
+    from backstory.projections.columns import UtcDateTime
+    from backstory.projections.policy import Park, Retry, Stop
+    from backstory.projections.projection import Projection
+    from backstory.projections.read_model import ReadModel
+    from backstory.projections.subscription import Subscription
+    from backstory.projections.worker import Worker
+    from backstory.stores.open import open_store
+
+__all__ = [
+    "ANY",
+    "BACKWARDS",
+    "FORWARDS",
+    "NO_STREAM",
+    "STREAM_EXISTS",
+    "AnyDecider",
+    "AppendTooLarge",
+    "Appended",
+    "Application",
+    "BackstoryError",
+    "BlockingRepository",
+    "BlockingStore",
+    "CaughtUpTimeout",
+    "Check",
+    "CheckpointAhead",
+    "CheckpointMoved",
+    "Clock",
+    "CommandRejected",
+    "Context",
+    "Decider",
+    "Decision",
+    "DirectorySnapshots",
+    "DomainError",
+    "EventStore",
+    "EventTooLarge",
+    "EventType",
+    "Expected",
+    "Fault",
+    "HandlerFailed",
+    "IdSource",
+    "InvalidEvent",
+    "InvalidInput",
+    "InvalidName",
+    "InvalidRead",
+    "InvalidSetting",
+    "Loaded",
+    "MemorySnapshots",
+    "NewEvent",
+    "OutcomeUnknown",
+    "Park",
+    "Portal",
+    "Power",
+    "Projection",
+    "ProjectionError",
+    "Reactor",
+    "Read",
+    "ReadModel",
+    "ReadModelUnavailable",
+    "RecordedEvent",
+    "Repository",
+    "Retry",
+    "Schema",
+    "SchemaError",
+    "Snapshot",
+    "SnapshotPolicy",
+    "SnapshotStore",
+    "Stop",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreUnavailable",
+    "StoreVersionUnsupported",
+    "Subscription",
+    "TooManyConflicts",
+    "UndecodableEvent",
+    "UnknownEventType",
+    "UnknownSchemaVersion",
+    "Upcaster",
+    "UtcDateTime",
+    "Verifying",
+    "Worker",
+    "WrongExpectedRevision",
+    "decider_of",
+    "events",
+    "load_application",
+    "open_blocking_store",
+    "open_store",
+    "pages",
+    "system_clock",
+    "uuid7",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "backstory.application": (
+        "AnyDecider",
+        "Application",
+        "Check",
+        "Reactor",
+        "load_application",
+    ),
+    "backstory.blocking": (
+        "BlockingRepository",
+        "BlockingStore",
+        "Portal",
+        "open_blocking_store",
+    ),
+    "backstory.core.clock": (
+        "Clock",
+        "system_clock",
+    ),
+    "backstory.core.errors": (
+        "AppendTooLarge",
+        "BackstoryError",
+        "CaughtUpTimeout",
+        "CheckpointAhead",
+        "CheckpointMoved",
+        "CommandRejected",
+        "DomainError",
+        "EventTooLarge",
+        "HandlerFailed",
+        "InvalidEvent",
+        "InvalidInput",
+        "InvalidName",
+        "InvalidRead",
+        "InvalidSetting",
+        "OutcomeUnknown",
+        "ProjectionError",
+        "ReadModelUnavailable",
+        "SchemaError",
+        "StoreBusy",
+        "StoreClosed",
+        "StoreDamaged",
+        "StoreError",
+        "StoreFull",
+        "StoreReadOnly",
+        "StoreUnavailable",
+        "StoreVersionUnsupported",
+        "TooManyConflicts",
+        "UndecodableEvent",
+        "UnknownEventType",
+        "UnknownSchemaVersion",
+    ),
+    "backstory.core.events": (
+        "Appended",
+        "NewEvent",
+        "RecordedEvent",
+    ),
+    "backstory.core.expected": (
+        "ANY",
+        "NO_STREAM",
+        "STREAM_EXISTS",
+        "Expected",
+        "WrongExpectedRevision",
+    ),
+    "backstory.core.ids": (
+        "IdSource",
+        "uuid7",
+    ),
+    "backstory.core.read": (
+        "BACKWARDS",
+        "FORWARDS",
+        "Read",
+    ),
+    "backstory.core.reading": (
+        "events",
+        "pages",
+    ),
+    "backstory.core.schema": (
+        "EventType",
+        "Schema",
+        "Upcaster",
+    ),
+    "backstory.core.store": (
+        "EventStore",
+        "Fault",
+        "Power",
+        "Verifying",
+    ),
+    "backstory.domain.context": ("Context",),
+    "backstory.domain.decider": (
+        "Decider",
+        "decider_of",
+    ),
+    "backstory.domain.repository": (
+        "Decision",
+        "Loaded",
+        "Repository",
+    ),
+    "backstory.domain.snapshots": (
+        "DirectorySnapshots",
+        "MemorySnapshots",
+        "Snapshot",
+        "SnapshotPolicy",
+        "SnapshotStore",
+    ),
+    "backstory.projections.columns": ("UtcDateTime",),
+    "backstory.projections.policy": (
+        "Park",
+        "Retry",
+        "Stop",
+    ),
+    "backstory.projections.projection": ("Projection",),
+    "backstory.projections.read_model": ("ReadModel",),
+    "backstory.projections.subscription": ("Subscription",),
+    "backstory.projections.worker": ("Worker",),
+    "backstory.stores.open": ("open_store",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module it lives in."""
+    try:
+        home = _HOME_OF[name]
+    except KeyError:
+        message = f"module 'backstory' has no attribute {name!r}"
+        raise AttributeError(message) from None
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__, "__version__"]

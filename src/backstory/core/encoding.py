@@ -1,0 +1,104 @@
+"""JSON on its way in and out: strict where a silent change would become history.
+
+A number that JSON has no word for (NaN, infinity) is refused, never turned into `null`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+
+import msgspec
+
+from backstory.core.errors import InvalidEvent
+
+_decoder = msgspec.json.Decoder()
+_skimmer = msgspec.json.Decoder(msgspec.Raw)
+
+
+def encode(value: object) -> bytes:
+    """Return *value* as JSON bytes.
+
+    Takes what msgspec can encode (Structs, dataclasses, dicts, dates, UUIDs …) and pydantic
+    models.
+    Raises `InvalidEvent` for anything else, for NaN, for infinity and for lone surrogates.
+    """
+    try:
+        encoded = _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"a value of type {type(value).__name__} cannot be written as JSON: {error}"
+        raise InvalidEvent(message) from error
+    # msgspec writes NaN as null, so only a document with a null in it needs the slow look.
+    if b"null" in encoded and not all(map(math.isfinite, _floats(value))):
+        message = "NaN and infinity have no JSON; store a number, a text or null"
+        raise InvalidEvent(message)
+    return encoded
+
+
+def check(document: bytes) -> None:
+    """Raise `InvalidEvent` unless *document* is JSON in UTF-8; makes no values of it."""
+    try:
+        _skimmer.decode(document)
+        if not document.isascii():
+            document.decode()
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        message = f"not valid JSON: {error}"
+        raise InvalidEvent(message) from error
+
+
+def decode(document: bytes) -> object:
+    """Return what the JSON *document* holds; raises `InvalidEvent` when it is not JSON."""
+    try:
+        return _decoder.decode(document)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        message = f"not valid JSON: {error}"
+        raise InvalidEvent(message) from error
+
+
+def decode_object(document: bytes) -> dict[str, object]:
+    """Return the JSON object in *document*; raises `InvalidEvent` when it is not one."""
+    value = decode(document)
+    if not isinstance(value, dict):
+        message = f"a JSON object is needed, this is {type(value).__name__}"
+        raise InvalidEvent(message)
+    return value
+
+
+def _plain(value: object) -> object:
+    """Return what msgspec can encode of a pydantic model; pydantic itself is never imported."""
+    dump = getattr(value, "model_dump", None)
+    if dump is None:
+        message = "no JSON is known for it"
+        raise TypeError(message)
+    return dump(mode="json", by_alias=True)
+
+
+def _floats(value: object) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    else:
+        for item in _items(value):
+            yield from _floats(item)
+
+
+def _items(value: object) -> Iterable[object]:
+    if hasattr(value, "model_dump"):
+        return (value.model_dump(mode="python"),)
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    if isinstance(value, Enum):
+        return (value.value,)
+    return (getattr(value, name, None) for name in _field_names(value))
+
+
+def _field_names(value: object) -> tuple[str, ...]:
+    if isinstance(value, msgspec.Struct):
+        return value.__struct_fields__
+    attrs = getattr(value, "__attrs_attrs__", ())
+    return (*getattr(value, "__dataclass_fields__", ()), *(field.name for field in attrs))
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)

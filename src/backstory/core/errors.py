@@ -1,0 +1,269 @@
+"""Everything Backstory raises, in one tree.
+
+BackstoryError
+├── InvalidInput
+│   ├── InvalidName
+│   ├── InvalidEvent
+│   ├── InvalidRead
+│   ├── InvalidSetting
+│   ├── EventTooLarge
+│   └── AppendTooLarge
+├── StoreError
+│   ├── WrongExpectedRevision
+│   ├── OutcomeUnknown
+│   ├── StoreClosed
+│   ├── StoreDamaged
+│   ├── StoreVersionUnsupported
+│   └── StoreUnavailable
+│       ├── StoreBusy
+│       ├── StoreFull
+│       └── StoreReadOnly
+├── SchemaError
+│   ├── UnknownEventType
+│   ├── UnknownSchemaVersion
+│   └── UndecodableEvent
+├── DomainError
+│   ├── CommandRejected
+│   └── TooManyConflicts
+└── ProjectionError
+    ├── HandlerFailed
+    ├── CheckpointMoved
+    ├── CheckpointAhead
+    ├── ReadModelUnavailable
+    └── CaughtUpTimeout
+
+An error carries its facts as attributes and ends by saying what to do next. A class raised without
+a message uses the first paragraph of its own docstring (its name when it has none), so the two can
+never disagree.
+`WrongExpectedRevision` lives beside the rule that raises it, in `backstory.core.expected`.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import inspect
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class BackstoryError(Exception):
+    """Something Backstory was asked to do could not be done."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Say *message*, or what the class's own docstring says."""
+        super().__init__(message or _first_paragraph(type(self)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let the error cross a process boundary with its message and its facts."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]  # left out of typeshed
+
+
+def _first_paragraph(cls: type[BackstoryError]) -> str:
+    # Only the class's own docstring: an inherited one would speak of something more general.
+    return " ".join(inspect.cleandoc(cls.__doc__ or cls.__name__).split("\n\n")[0].split())
+
+
+class InvalidInput(BackstoryError, ValueError):
+    """What was passed in cannot be used; nothing was written."""
+
+
+class InvalidName(InvalidInput):
+    """A stream name or event type is empty, too long or holds characters that mislead readers."""
+
+
+class InvalidEvent(InvalidInput):
+    """An event cannot be stored as it is; nothing was written."""
+
+
+class InvalidRead(InvalidInput):
+    """A `Read` asks for something no store can answer."""
+
+
+class InvalidSetting(InvalidInput):
+    """A setting, URL or option has a value that cannot be used."""
+
+
+class EventTooLarge(InvalidInput):
+    """One event is larger than a store takes; store its large content elsewhere."""
+
+    def __init__(self, *, size: int, limit: int, type: str) -> None:  # noqa: A002 - our word for it
+        """Report *size* and *limit*, both in bytes of data plus metadata."""
+        self.size, self.limit, self.type = size, limit, type
+        super().__init__(
+            f"event {type!r} holds {size:,} bytes; the limit is {limit:,}. "
+            "Keep large content elsewhere and store its address in the event."
+        )
+
+
+class AppendTooLarge(InvalidInput):
+    """One append holds more than a store takes; append in smaller steps."""
+
+    def __init__(self, *, size: int, limit: int, unit: str) -> None:
+        """Report *size* and *limit*, counted in *unit* (`events` or `bytes`)."""
+        self.size, self.limit, self.unit = size, limit, unit
+        super().__init__(
+            f"the append holds {size:,} {unit}; the limit is {limit:,}. Append in smaller steps."
+        )
+
+
+class StoreError(BackstoryError):
+    """The event store could not do what it was asked."""
+
+
+class OutcomeUnknown(StoreError):
+    """The answer to an append was lost: it may or may not be stored.
+
+    Append the same events (same ids) again at the same place: a store answers the original
+    result when they are there, and stores them when they are not.
+    """
+
+
+class StoreClosed(StoreError):
+    """The store is closed; open it again with `open_store(url)`."""
+
+
+class StoreDamaged(StoreError):
+    """The store's contents are damaged or are not a Backstory store; run `backstory verify URL`."""
+
+
+class StoreVersionUnsupported(StoreError):
+    """The store was written by a newer Backstory; upgrade Backstory to open it."""
+
+    def __init__(self, *, found: int, supported: int, place: str) -> None:
+        """Report the schema version *found* at *place* and the newest one *supported* here."""
+        self.found, self.supported, self.place = found, supported, place
+        super().__init__(
+            f"{place} has schema version {found}, this Backstory knows versions up to {supported}. "
+            "Upgrade Backstory to open it; nothing was changed."
+        )
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached or cannot write now; nothing was stored, try again later."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process held the store's write lock for too long; nothing was stored, try again."""
+
+
+class StoreFull(StoreUnavailable):
+    """The disk is full; nothing was stored. Make space and append again: no restart is needed."""
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The store's place cannot be written; check the rights of the file and of its directory."""
+
+
+class SchemaError(BackstoryError):
+    """An event's type or content does not fit the application's schema."""
+
+
+class UnknownEventType(SchemaError):
+    """An event has a type the schema does not name."""
+
+    def __init__(self, type: str, known: tuple[str, ...]) -> None:  # noqa: A002 - our word for it
+        """Report the *type* met and the types *known*."""
+        self.type, self.known = type, known
+        names = ", ".join(known) or "none"
+        super().__init__(
+            f"no event type {type!r} in the schema (it knows: {names}). "
+            "Add an EventType for it, or name it in `formerly=` of the type it became."
+        )
+
+
+class UnknownSchemaVersion(SchemaError):
+    """An event was written with a schema version that this code does not know."""
+
+    def __init__(self, *, type: str, version: int, known: int) -> None:  # noqa: A002 - our word for it
+        """Report the *version* met for *type* and the newest one *known*."""
+        self.type, self.version, self.known = type, version, known
+        super().__init__(
+            f"event type {type!r} was written with schema version {version}, this code knows "
+            f"versions up to {known}. Deploy the newer code before it reads these events."
+        )
+
+
+class UndecodableEvent(SchemaError):
+    """An event's data does not fit its type, or an upcaster failed on it."""
+
+    def __init__(self, *, type: str, place: str, reason: str) -> None:  # noqa: A002 - our word for it
+        """Report the event's *type*, its *place* (stream, revision, position) and the *reason*."""
+        self.type, self.place, self.reason = type, place, reason
+        super().__init__(
+            f"event {type!r} at {place} cannot be decoded: {reason}. "
+            "Raise the type's version and add an upcaster for the old shape."
+        )
+
+
+class DomainError(BackstoryError):
+    """A command could not be carried out."""
+
+
+class CommandRejected(DomainError):
+    """The decider refused the command; nothing was written. Raise it from `decide` to say why."""
+
+
+class TooManyConflicts(DomainError):
+    """Other writers kept changing the stream while the command was decided; try again."""
+
+    def __init__(self, *, stream: str, attempts: int) -> None:
+        """Report the *stream* and how many *attempts* met a conflict."""
+        self.stream, self.attempts = stream, attempts
+        super().__init__(
+            f"{attempts} attempts to append to {stream!r} met a conflict each. "
+            "Nothing was written; try again, or make the stream smaller than one hot thing."
+        )
+
+
+class ProjectionError(BackstoryError):
+    """A projection could not go on."""
+
+
+class HandlerFailed(ProjectionError):
+    """A projection's handler failed on an event; the projection stopped before it."""
+
+    def __init__(
+        self, *, projection: str, place: str, handler: str, reason: str, event_id: UUID
+    ) -> None:
+        """Report which *handler* (file and line) failed where, and on which event."""
+        self.projection, self.place, self.handler = projection, place, handler
+        self.reason, self.event_id = reason, event_id
+        super().__init__(
+            f"projection {projection!r} stopped before {place} (event {event_id}): {reason}, "
+            f"in {handler}. Nothing of the event was written; mend the handler and start again, "
+            "or run with on_failure=Park() to set such events aside."
+        )
+
+
+class CheckpointMoved(ProjectionError):
+    """Another worker moved this projection's checkpoint; this worker wrote nothing and stops."""
+
+
+class CheckpointAhead(ProjectionError):
+    """The read model knows positions the store does not have; rebuild it from this store."""
+
+    def __init__(self, *, position: int, head: int) -> None:
+        """Report the *position* to follow from and the store's *head* before it."""
+        self.position, self.head = position, head
+        super().__init__(
+            f"asked to follow from position {position}, but the store ends at {head}: it is another "
+            "store, or was restored from an older copy. Rebuild the read model from this store."
+        )
+
+
+class ReadModelUnavailable(ProjectionError):
+    """The read model's database cannot be reached or written; nothing was applied."""
+
+
+class CaughtUpTimeout(ProjectionError):
+    """The read model did not reach the position in the time given; try again."""
+
+    def __init__(self, *, wanted: int, reached: int, seconds: float) -> None:
+        """Report the position *wanted*, the one *reached* and the *seconds* waited."""
+        self.wanted, self.reached, self.seconds = wanted, reached, seconds
+        super().__init__(
+            f"the read model is at position {reached}, not yet at {wanted}, after {seconds:g} s. "
+            "Read again a little later, or look at its lag."
+        )

@@ -1,0 +1,3 @@
+-- Record one event.
+INSERT INTO events (position, stream, revision, kind, type, recorded_us, id, data, metadata)
+VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT))

@@ -1,0 +1,2 @@
+-- Give a new stream its number.
+INSERT INTO streams (name) VALUES (?) RETURNING id

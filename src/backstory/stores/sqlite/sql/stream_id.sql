@@ -1,0 +1,2 @@
+-- Which number has the stream of this name?
+SELECT id FROM streams WHERE name = ?

@@ -1,0 +1,2 @@
+-- What are the newest position and its time?
+SELECT position, recorded_us FROM events ORDER BY position DESC LIMIT 1

@@ -1,0 +1,34 @@
+"""The SQL of the store: one statement per file in `sql/`, loaded by name.
+
+The first line of each file is a comment with the question it answers.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+
+def _load(name: str) -> str:
+    text = files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+
+
+TIP: Final = _load("tip")
+HEAD: Final = _load("head")
+STREAM_ID: Final = _load("stream_id")
+ADD_STREAM: Final = _load("add_stream")
+LAST_REVISION: Final = _load("last_revision")
+POSITION_OF: Final = _load("position_of")
+REVISION_OF_ID: Final = _load("revision_of_id")
+IDS_FROM: Final = _load("ids_from")
+TYPE_ID: Final = _load("type_id")
+KIND_ID: Final = _load("kind_id")
+ADD_EVENT: Final = _load("add_event")
+TYPES_NAMED: Final = _load("types_named")
+KINDS_IN: Final = _load("kinds_in")
+KINDS_IN_OF_TYPES: Final = _load("kinds_in_of_types")
+ROW: Final = _load("row")
+UNCHECKED: Final = _load("unchecked")
+STREAMS_WITH_GAPS: Final = _load("streams_with_gaps")
+MISFILED_EVENTS: Final = _load("misfiled_events")

@@ -1,0 +1,116 @@
+"""The store itself: a table of contents over writer, readers, watcher and verification."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+import apsw
+
+from backstory.core.appending import check_append
+from backstory.core.clock import Clock, system_clock
+from backstory.core.errors import StoreClosed, StoreReadOnly
+from backstory.core.events import Appended, NewEvent, RecordedEvent
+from backstory.core.expected import ANY, Expected
+from backstory.core.read import Read
+from backstory.core.store import Fault
+from backstory.stores.sqlite.connection import connect, prepare
+from backstory.stores.sqlite.errors import translated
+from backstory.stores.sqlite.queries import read_page
+from backstory.stores.sqlite.reader import Readers
+from backstory.stores.sqlite.settings import SqliteSettings
+from backstory.stores.sqlite.verify import verify
+from backstory.stores.sqlite.watcher import Watcher
+from backstory.stores.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """An event store in one SQLite file; several processes may use the file at once.
+
+    Open it with `open` (or `backstory.open_store`). An append that returned survives kill -9 and
+    power loss. Use one instance from one event loop. See `EventStore` for all it promises.
+    """
+
+    def __init__(
+        self, settings: SqliteSettings, connections: Sequence[apsw.Connection], *, clock: Clock
+    ) -> None:
+        """Take over *connections* made by `open`: writer, watcher, then readers."""
+        self._settings = settings
+        self._closed = False
+        writing, watching, *reading = connections
+        self._watcher = Watcher(watching, settings.path)
+        self._readers = Readers(reading, settings.path)
+        self._writing = writing
+        self._writer = Writer(writing, settings, clock=clock, on_commit=self._watcher.note)
+
+    @classmethod
+    async def open(cls, url: str, *, clock: Clock = system_clock) -> SqliteStore:
+        """Return the store at *url*, `sqlite:///file.db` with settings as query parameters.
+
+        Creates and migrates the file when `mode` allows it. Raises `InvalidSetting`,
+        `StoreUnavailable`, `StoreDamaged` or `StoreVersionUnsupported`.
+        """
+        settings = SqliteSettings.from_url(url)
+        connections = await asyncio.to_thread(_connections, settings)
+        return cls(settings, connections, clock=clock)
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], *, expected: Expected = ANY
+    ) -> Appended:
+        """Add *events* to *stream*; see `EventStore.append`."""
+        batch = check_append(stream, events, expected)
+        if not self._settings.writable:
+            message = f"{self._settings.path} was opened to read only (mode=ro)"
+            raise StoreReadOnly(message)
+        return await self._writer.append(stream, batch, expected)
+
+    async def read(self, query: Read) -> Sequence[RecordedEvent]:
+        """Return one page; see `EventStore.read`."""
+        return await self._readers.ask(partial(read_page, query=query))
+
+    async def head(self) -> int:
+        """Return the newest position, 0 when there is none."""
+        self._check_open()
+        return self._watcher.head()
+
+    async def wait(self, position: int, timeout: float) -> int:  # noqa: ASYNC109 - part of the promise
+        """Return the head once it is beyond *position*, or after *timeout* seconds."""
+        self._check_open()
+        head = await self._watcher.wait(position, timeout)
+        self._check_open()
+        return head
+
+    def verify(self) -> AsyncIterator[Fault | int]:
+        """Yield every fault of the file, and the position checked so far; see `Verifying`."""
+        return verify(self._readers)
+
+    async def close(self) -> None:
+        """Write what was accepted, answer what was asked, and close the file."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        await self._watcher.close()
+        await self._readers.close()
+        # The last connection out folds the write-ahead log into the file.
+        await asyncio.to_thread(self._writing.close)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed
+
+
+def _connections(settings: SqliteSettings) -> list[apsw.Connection]:
+    opened: list[apsw.Connection] = []
+    try:
+        with translated(settings.path):
+            opened.append(connect(settings))
+            prepare(opened[0], settings)
+            reading = "ro" if settings.mode == "ro" else "rw"
+            opened.extend(connect(settings, mode=reading) for _ in range(settings.readers + 1))
+    except BaseException:
+        for connection in opened:
+            connection.close()
+        raise
+    return opened
