@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from backstory.core.errors import AppendTooLarge, InvalidEvent, InvalidInput
@@ -40,7 +40,7 @@ def check_append(
     """
     check_stream_name(stream)
     check_expected(expected)
-    batch = tuple(events)
+    batch = _taken(events)
     given: tuple[object, ...] = batch  # callers without a type checker pass anything
     if not batch:
         message = f"nothing to append to {stream!r}: give at least one event"
@@ -55,6 +55,13 @@ def check_append(
     if len(batch) > 1:
         _check_together(batch)
     return batch
+
+
+def _taken(events: object) -> tuple[NewEvent, ...]:
+    if isinstance(events, NewEvent) or not isinstance(events, Iterable):
+        message = f"an append takes a sequence of events, not {type(events).__name__}: [event]"
+        raise InvalidInput(message)
+    return tuple(events)
 
 
 def _check_together(batch: tuple[NewEvent, ...]) -> None:

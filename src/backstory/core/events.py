@@ -49,7 +49,7 @@ class NewEvent(msgspec.Struct, frozen=True):
             message = f"an event's id is a UUID, not {type(given).__name__}"
             raise InvalidEvent(message)
         _check_json(self.data, "data", self.type)
-        if self.metadata != NO_METADATA:
+        if self.metadata.__class__ is not bytes or self.metadata != NO_METADATA:
             _check_json(self.metadata, "metadata", self.type)
             if not self.metadata.lstrip().startswith(b"{"):
                 message = "an event's metadata is a JSON object"

@@ -28,6 +28,8 @@ def read_page(connection: apsw.Connection, query: Read) -> list[RecordedEvent]:
     """Return the page of *query*, cut at its limit or at about `MAX_PAGE_BYTES`."""
     page: list[RecordedEvent] = []
     size = 0
+    if not all(map(_storable, (query.stream or "", query.category or ""))):
+        return page
     for row in _rows(connection, query):
         event = RecordedEvent(*row)
         page.append(event)
@@ -35,6 +37,15 @@ def read_page(connection: apsw.Connection, query: Read) -> list[RecordedEvent]:
         if size >= MAX_PAGE_BYTES:
             break
     return page
+
+
+def _storable(name: str) -> bool:
+    """Return whether a thing of this name can exist: one with a lone surrogate cannot."""
+    return name.isascii() or name.encode(errors="ignore").decode() == name
+
+
+def _listed(names: Sequence[str]) -> str:
+    return encoding.encode([name for name in names if _storable(name)]).decode()
 
 
 def _rows(connection: apsw.Connection, query: Read) -> _Rows:
@@ -92,14 +103,14 @@ def _stream_rows(connection: apsw.Connection, query: Read) -> _Rows:
     forwards = query.direction is FORWARDS
     common = (query.stream, *_bounds(query.after, query.before), until)
     if query.types:
-        names = encoding.encode(query.types).decode()
+        names = _listed(query.types)
         return connection.execute(_STREAM_TYPES[forwards], (*common, names, query.limit))
     return connection.execute(_STREAM[forwards], (*common, query.limit))
 
 
 def _walks(connection: apsw.Connection, query: Read) -> tuple[str, list[int]]:
     """Return the indexed column and the numbers to walk along."""
-    names = encoding.encode(query.types).decode()
+    names = _listed(query.types)
     if query.category is None:
         found = connection.execute(sql.TYPES_NAMED, (names,))
         return "type", [number for (number,) in found]

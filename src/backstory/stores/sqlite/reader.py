@@ -71,6 +71,7 @@ class Readers:
     def _run(self, connection: apsw.Connection) -> None:
         while (job := self._queue.get()) is not None:
             job(connection)
+            del job  # it holds the page it read, which nobody may pay for while this thread waits
         connection.close()
 
 

@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from backstory.core import encoding
-from backstory.core.errors import InvalidEvent, StoreError
+from backstory.core.errors import InvalidEvent, StoreClosed, StoreError
 from backstory.core.store import Fault
 from backstory.stores.sqlite import statements as sql
 from backstory.stores.sqlite.reader import Readers
@@ -44,6 +44,8 @@ async def verify(readers: Readers) -> AsyncIterator[Fault | int]:
             yield seen.position
         for fault in await readers.ask(_streams):
             yield fault
+    except StoreClosed:
+        raise
     except StoreError as error:
         yield Fault("unreadable", "the file", str(error.__cause__ or error))
 

@@ -1,0 +1,66 @@
+"""Doing things once: a lost answer is asked for again, a command sent twice is known again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Final
+from uuid import UUID, uuid5
+
+from backstory.core.errors import OutcomeUnknown, StoreUnavailable
+from backstory.core.events import Appended, NewEvent, RecordedEvent
+from backstory.core.expected import Expected
+from backstory.core.read import Read
+from backstory.core.reading import events
+from backstory.core.store import EventStore
+
+PAUSES: Final = (0.02, 0.1, 0.5)
+"""Seconds to wait before each repetition of an append."""
+
+
+async def append_once(
+    store: EventStore, stream: str, new: Sequence[NewEvent], *, expected: Expected
+) -> Appended:
+    """Append *new*, and again (same ids, same place) while the outcome is unknown.
+
+    Raises what `EventStore.append` raises; `OutcomeUnknown` when the last repetition had no answer
+    either. A repetition that finds the store unavailable says nothing about the first try, so that
+    too ends in `OutcomeUnknown`.
+    """
+    try:
+        return await store.append(stream, new, expected=expected)
+    except OutcomeUnknown as error:
+        unknown = error
+    for pause in PAUSES:
+        await asyncio.sleep(pause)
+        try:
+            return await store.append(stream, new, expected=expected)
+        except (OutcomeUnknown, StoreUnavailable):
+            continue
+    raise unknown
+
+
+def event_ids(stream: str, command_id: UUID) -> Iterator[UUID]:
+    """Yield the ids of the events that the command leads to in *stream*: the same every time."""
+    for index in count():
+        yield uuid5(command_id, f"{index} {stream}")
+
+
+async def events_of(
+    store: EventStore, stream: str, command_id: UUID, until: int
+) -> list[RecordedEvent]:
+    """Return the events the command led to in *stream*, up to the position *until*.
+
+    Reads the whole stream; a snapshot may have passed the command long ago.
+    """
+    ids = event_ids(stream, command_id)
+    wanted = next(ids).bytes
+    found: list[RecordedEvent] = []
+    async for event in events(store, Read(stream=stream, until=until)):
+        if event.id_bytes == wanted:
+            found.append(event)
+            wanted = next(ids).bytes
+        elif found:
+            break
+    return found
