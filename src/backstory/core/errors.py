@@ -88,6 +88,10 @@ class InvalidSetting(InvalidInput):
 class EventTooLarge(InvalidInput):
     """One event is larger than a store takes; store its large content elsewhere."""
 
+    size: int
+    limit: int
+    type: str
+
     def __init__(self, *, size: int, limit: int, type: str) -> None:  # noqa: A002 - our word for it
         """Report *size* and *limit*, both in bytes of data plus metadata."""
         self.size, self.limit, self.type = size, limit, type
@@ -99,6 +103,10 @@ class EventTooLarge(InvalidInput):
 
 class AppendTooLarge(InvalidInput):
     """One append holds more than a store takes; append in smaller steps."""
+
+    size: int
+    limit: int
+    unit: str
 
     def __init__(self, *, size: int, limit: int, unit: str) -> None:
         """Report *size* and *limit*, counted in *unit* (`events` or `bytes`)."""
@@ -130,6 +138,10 @@ class StoreDamaged(StoreError):
 
 class StoreVersionUnsupported(StoreError):
     """The store was written by a newer Backstory; upgrade Backstory to open it."""
+
+    found: int
+    supported: int
+    place: str
 
     def __init__(self, *, found: int, supported: int, place: str) -> None:
         """Report the schema version *found* at *place* and the newest one *supported* here."""
@@ -163,6 +175,9 @@ class SchemaError(BackstoryError):
 class UnknownEventType(SchemaError):
     """An event has a type the schema does not name."""
 
+    type: str
+    known: tuple[str, ...]
+
     def __init__(self, type: str, known: tuple[str, ...]) -> None:  # noqa: A002 - our word for it
         """Report the *type* met and the types *known*."""
         self.type, self.known = type, known
@@ -176,6 +191,10 @@ class UnknownEventType(SchemaError):
 class UnknownSchemaVersion(SchemaError):
     """An event was written with a schema version that this code does not know."""
 
+    type: str
+    version: int
+    known: int
+
     def __init__(self, *, type: str, version: int, known: int) -> None:  # noqa: A002 - our word for it
         """Report the *version* met for *type* and the newest one *known*."""
         self.type, self.version, self.known = type, version, known
@@ -187,6 +206,10 @@ class UnknownSchemaVersion(SchemaError):
 
 class UndecodableEvent(SchemaError):
     """An event's data does not fit its type, or an upcaster failed on it."""
+
+    type: str
+    place: str
+    reason: str
 
     def __init__(self, *, type: str, place: str, reason: str) -> None:  # noqa: A002 - our word for it
         """Report the event's *type*, its *place* (stream, revision, position) and the *reason*."""
@@ -208,6 +231,9 @@ class CommandRejected(DomainError):
 class TooManyConflicts(DomainError):
     """Other writers kept changing the stream while the command was decided; try again."""
 
+    stream: str
+    attempts: int
+
     def __init__(self, *, stream: str, attempts: int) -> None:
         """Report the *stream* and how many *attempts* met a conflict."""
         self.stream, self.attempts = stream, attempts
@@ -223,6 +249,12 @@ class ProjectionError(BackstoryError):
 
 class HandlerFailed(ProjectionError):
     """A projection's handler failed on an event; the projection stopped before it."""
+
+    projection: str
+    place: str
+    handler: str
+    reason: str
+    event_id: UUID
 
     def __init__(
         self, *, projection: str, place: str, handler: str, reason: str, event_id: UUID
@@ -244,12 +276,15 @@ class CheckpointMoved(ProjectionError):
 class CheckpointAhead(ProjectionError):
     """The read model knows positions the store does not have; rebuild it from this store."""
 
+    position: int
+    head: int
+
     def __init__(self, *, position: int, head: int) -> None:
         """Report the *position* to follow from and the store's *head* before it."""
         self.position, self.head = position, head
         super().__init__(
-            f"asked to follow from position {position}, but the store ends at {head}: it is another "
-            "store, or was restored from an older copy. Rebuild the read model from this store."
+            f"asked to follow from position {position}, but the store ends at {head}: it is "
+            "another store, or restored from an older copy. Rebuild the read model from it."
         )
 
 
@@ -259,6 +294,10 @@ class ReadModelUnavailable(ProjectionError):
 
 class CaughtUpTimeout(ProjectionError):
     """The read model did not reach the position in the time given; try again."""
+
+    wanted: int
+    reached: int
+    seconds: float
 
     def __init__(self, *, wanted: int, reached: int, seconds: float) -> None:
         """Report the position *wanted*, the one *reached* and the *seconds* waited."""

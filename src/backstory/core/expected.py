@@ -40,6 +40,10 @@ Expected: TypeAlias = StreamState | int
 class WrongExpectedRevision(StoreError):
     """The stream is not as the append required; nothing was written."""
 
+    stream: str
+    expected: Expected
+    actual: int | None
+
     def __init__(self, *, stream: str, expected: Expected, actual: int | None) -> None:
         """Report the *stream*, what was *expected*, and its last revision (None: no stream)."""
         self.stream, self.expected, self.actual = stream, expected, actual

@@ -65,7 +65,7 @@ class _Uuid7Source:
 
 
 _source = _Uuid7Source()
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(after_in_child=_source.forget)
 
 
