@@ -90,7 +90,13 @@ class Page:
     def _run_console(self, example: Example) -> str | None:
         for command, expected in commands(example.parsed):
             done = subprocess.run(  # noqa: S602 - a page of ours says what to run
-                command, shell=True, capture_output=True, text=True, timeout=60, env=environment()
+                command,
+                shell=True,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                env=environment(),
+                check=False,
             )
             shown = done.stdout + done.stderr
             if done.returncode:
@@ -118,9 +124,12 @@ def commands(block: str) -> Iterator[tuple[str, str]]:
 
 def matches(expected: str, shown: str) -> bool:
     """Return whether *shown* is what *expected* says, `...` standing for anything."""
-    lines = [
-        "(?:.*\n)*?.*" if line.strip() == "..." else re.escape(line.rstrip()).replace(r"\.\.\.", ".*")
-        for line in expected.splitlines()
-    ]
+    lines = [_pattern(line.rstrip()) for line in expected.splitlines()]
     present = "\n".join(line.rstrip() for line in shown.splitlines())
     return re.fullmatch("\n".join(lines), present) is not None
+
+
+def _pattern(line: str) -> str:
+    if line.strip() == "...":
+        return r"(?:.*\n)*?.*"
+    return re.escape(line).replace(r"\.\.\.", ".*")

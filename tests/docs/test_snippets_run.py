@@ -31,7 +31,7 @@ def test_a_page_that_lies_is_caught(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "expected,shown,same",
+    ("expected", "shown", "same"),
     [
         ("a\nb", "a\nb", True),
         ("a\nb", "a\nc", False),

@@ -32,7 +32,7 @@ async def test_a_sound_store_has_no_faults(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage,kind",
+    ("damage", "kind"),
     [
         ("DELETE FROM events WHERE position = 30", "gap"),
         ("DELETE FROM events WHERE position = 30", "revision"),
