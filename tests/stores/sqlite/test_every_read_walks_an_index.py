@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 import pytest
@@ -12,14 +13,17 @@ from backstory.stores.sqlite.queries import read_page
 from backstory.stores.sqlite.settings import SqliteSettings
 from tests.stores.sqlite.conftest import fill, some_event, url_of
 
+if TYPE_CHECKING:
+    from apsw import Bindings
+
 
 def steps(path: Path, query: Read) -> str:
     """Return SQLite's plan of every statement that *query* runs."""
     connection = connect(SqliteSettings.from_url(url_of(path)))
-    statements: list[tuple[str, tuple[object, ...]]] = []
+    statements: list[tuple[str, Bindings | None]] = []
 
-    def note(_: apsw.Cursor, statement: str, bindings: tuple[object, ...] | None) -> bool:
-        statements.append((statement, bindings or ()))
+    def note(_: apsw.Cursor, statement: str, bindings: Bindings | None) -> bool:
+        statements.append((statement, bindings))
         return True
 
     connection.exec_trace = note

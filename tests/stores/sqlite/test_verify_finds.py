@@ -41,7 +41,7 @@ async def test_a_sound_store_has_no_faults(path: Path) -> None:
         ("UPDATE events SET data = '{broken' WHERE position = 10", "payload"),
         ("UPDATE events SET metadata = '[]' WHERE position = 10", "payload"),
         ("UPDATE events SET revision = 900 WHERE position = 58", "revision"),
-        ("UPDATE events SET stream = 77 WHERE position = 60", "reference"),
+        ("UPDATE events SET kind = 77 WHERE position = 60", "reference"),
         ("UPDATE kinds SET category = 'other'", "kind"),
     ],
 )
@@ -53,9 +53,9 @@ async def test_each_broken_promise_is_found(path: Path, damage: str, kind: str) 
 async def test_events_whose_order_differs_from_their_revisions_are_found(path: Path) -> None:
     """Positions must rise with revisions."""
     swap = (
-        "UPDATE events SET revision = 100 WHERE stream = 1 AND revision = 3",
-        "UPDATE events SET revision = 3 WHERE stream = 1 AND revision = 4",
-        "UPDATE events SET revision = 4 WHERE stream = 1 AND revision = 100",
+        "UPDATE events SET revision = 100 WHERE stream = 'thing-1' AND revision = 3",
+        "UPDATE events SET revision = 3 WHERE stream = 'thing-1' AND revision = 4",
+        "UPDATE events SET revision = 4 WHERE stream = 'thing-1' AND revision = 100",
     )
     assert await faults_after(path, *swap) == {"revision"}
 

@@ -25,7 +25,7 @@ class Transaction(msgspec.Struct):
 
 
 class Appender:
-    """Writes appends over one connection; remembers the numbers of streams, kinds and types.
+    """Writes appends over one connection; remembers the numbers of kinds and types.
 
     Those numbers never change once committed, whoever committed them, so remembering is safe;
     after a rollback `forget` must be called.
@@ -34,12 +34,10 @@ class Appender:
     def __init__(self, connection: apsw.Connection) -> None:
         """Write over *connection*."""
         self._connection = connection
-        self._streams: dict[str, int] = {}
         self._kinds: dict[tuple[str, str], tuple[int, int]] = {}
 
     def forget(self) -> None:
         """Forget the numbers, some of which a rollback may have taken back."""
-        self._streams.clear()
         self._kinds.clear()
 
     def begin(self, now_us: int) -> Transaction:
@@ -59,24 +57,19 @@ class Appender:
         expected: Expected,
     ) -> Appended:
         """Write *events*, or recognise them; raises `WrongExpectedRevision` before it writes."""
-        number = self._stream_number(stream)
-        actual = None if number is None else self._one(sql.LAST_REVISION, (number,))
+        actual = self._one(sql.LAST_REVISION, (stream,))
         ids = [event.id.bytes for event in events]
-        original = settle(stream, expected, actual, ids, _Ids(self._connection, number or 0))
+        original = settle(stream, expected, actual, ids, _Ids(self._connection, stream))
         if original is not None:
-            return Appended(stream, original, self._one(sql.POSITION_OF, (number, original)) or 0)
-        if number is None:
-            number = self._one(sql.ADD_STREAM, (stream,)) or 0
-            self._streams[stream] = number
+            return Appended(stream, original, self._one(sql.POSITION_OF, (stream, original)) or 0)
         first = 0 if actual is None else actual + 1
-        self._insert(transaction, stream, number, first, events, ids)
+        self._insert(transaction, stream, first, events, ids)
         return Appended(stream, first + len(events) - 1, transaction.head)
 
     def _insert(
         self,
         transaction: Transaction,
         stream: str,
-        number: int,
         first: int,
         events: Sequence[NewEvent],
         ids: Sequence[bytes],
@@ -92,7 +85,7 @@ class Appender:
             rows.append(
                 (
                     position,
-                    number,
+                    stream,
                     revision,
                     kind,
                     event_type,
@@ -104,16 +97,6 @@ class Appender:
             )
         self._connection.executemany(sql.ADD_EVENT, rows)
         transaction.head = position
-
-    def _stream_number(self, stream: str) -> int | None:
-        known = self._streams.get(stream)
-        if known is None:
-            known = self._one(sql.STREAM_ID, (stream,))
-            if len(self._streams) >= _MOST_CACHED:
-                self._streams.clear()
-            if known is not None:
-                self._streams[stream] = known
-        return known
 
     def _kind_numbers(self, category: str, event_type: str) -> tuple[int, int]:
         known = self._kinds.get((category, event_type))
@@ -134,7 +117,7 @@ class Appender:
 class _Ids:
     """The ids of one stream, looked up in its indexes."""
 
-    def __init__(self, connection: apsw.Connection, stream: int) -> None:
+    def __init__(self, connection: apsw.Connection, stream: str) -> None:
         self._connection = connection
         self._stream = stream
 

@@ -69,8 +69,7 @@ _LOG: Final = {
 }
 _LISTED: Final = f"{sql.ROW} WHERE e.position IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
 _WITHIN_STREAM: Final = (
-    f"{sql.ROW} WHERE e.stream = ({sql.STREAM_ID})"
-    " AND e.revision > ? AND e.revision < ? AND e.position <= ?"
+    f"{sql.ROW} WHERE e.stream = ? AND e.revision > ? AND e.revision < ? AND e.position <= ?"
 )
 _STREAM: Final = {
     forwards: f"{_WITHIN_STREAM} {_order('e.revision', forwards=forwards)} LIMIT ?"

@@ -16,8 +16,6 @@ def _load(name: str) -> str:
 
 TIP: Final = _load("tip")
 HEAD: Final = _load("head")
-STREAM_ID: Final = _load("stream_id")
-ADD_STREAM: Final = _load("add_stream")
 LAST_REVISION: Final = _load("last_revision")
 POSITION_OF: Final = _load("position_of")
 REVISION_OF_ID: Final = _load("revision_of_id")

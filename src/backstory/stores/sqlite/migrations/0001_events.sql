@@ -1,7 +1,7 @@
--- Which tables hold the events? Text is stored once and named by integers, so that the log and its
--- indexes stay small. `data` and `metadata` are text when they are JSON, so SQLite's JSON functions
--- and any SQLite shell can read them.
-CREATE TABLE streams (
+-- Which tables hold the events? `data` and `metadata` are text when they are JSON, so SQLite's JSON
+-- functions and any SQLite shell can read them. Types are few and named by integers; a stream's name
+-- stands in its events, because a table of streams costs every new stream two more pages per commit.
+CREATE TABLE types (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE
 ) STRICT;
@@ -14,14 +14,9 @@ CREATE TABLE kinds (
     UNIQUE (category, type)
 ) STRICT;
 
-CREATE TABLE types (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
-) STRICT;
-
 CREATE TABLE events (
     position INTEGER PRIMARY KEY,
-    stream INTEGER NOT NULL REFERENCES streams (id),
+    stream TEXT NOT NULL,
     revision INTEGER NOT NULL,
     kind INTEGER NOT NULL REFERENCES kinds (id),
     type INTEGER NOT NULL REFERENCES types (id),
@@ -41,7 +36,7 @@ CREATE INDEX events_by_id ON events (id);
 CREATE VIEW log AS
 SELECT
     e.position,
-    s.name AS stream,
+    e.stream,
     e.revision,
     t.name AS type,
     strftime('%Y-%m-%dT%H:%M:%fZ', e.recorded_us / 1e6, 'unixepoch') AS recorded_at,
@@ -49,5 +44,4 @@ SELECT
     e.metadata,
     lower(hex(e.id)) AS id
 FROM events AS e
-JOIN streams AS s ON s.id = e.stream
 JOIN types AS t ON t.id = e.type;

@@ -1,5 +1,5 @@
 -- Which streams do not count their revisions 0, 1, 2 …, or not in the order of the log?
-SELECT s.name, g.events, g.last
+SELECT g.stream, g.events, g.last
 FROM (
     SELECT
         stream, count(*) AS events, max(revision) AS last, min(revision) AS first,
@@ -12,6 +12,5 @@ FROM (
     )
     GROUP BY stream
 ) AS g
-LEFT JOIN streams AS s ON s.id = g.stream
 WHERE g.last <> g.events - 1 OR g.first <> 0 OR g.disordered > 0
 LIMIT 100

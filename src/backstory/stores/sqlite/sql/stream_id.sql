@@ -1,2 +1,0 @@
--- Which number has the stream of this name?
-SELECT id FROM streams WHERE name = ?
