@@ -116,8 +116,8 @@ def load_application(target: str) -> Application:
     when the text has another form, the module or the name is missing, or no `Application` stands
     there. What the module itself raises passes through.
     """
-    module_name, colon, name = target.partition(":")
-    if not (module_name and colon and name.isidentifier()):
+    module_name, _, name = target.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), name)):
         message = f"an application is named as package.module:name, not {target!r}"
         raise InvalidSetting(message)
     try:

@@ -12,9 +12,10 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from functools import update_wrapper
 from types import TracebackType
-from typing import Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from backstory.core.errors import InvalidInput, StoreClosed
 from backstory.core.events import RecordedEvent
@@ -185,10 +186,10 @@ class BlockingStore:
     It closes itself at the end of a `with` block. Any number of threads may use it at once.
     """
 
-    append = Blocked(EventStore.append)
-    read = Blocked(EventStore.read)
-    head = Blocked(EventStore.head)
-    wait = Blocked(EventStore.wait)
+    append: Final = Blocked(EventStore.append)
+    read: Final = Blocked(EventStore.read)
+    head: Final = Blocked(EventStore.head)
+    wait: Final = Blocked(EventStore.wait)
 
     def __init__(self, asynchronous: EventStore, portal: Portal) -> None:
         """Speak for the store *asynchronous*, which is used through *portal* alone."""
@@ -200,7 +201,10 @@ class BlockingStore:
         source = pages(self.asynchronous, query)
 
         async def following() -> Sequence[RecordedEvent]:
-            return await anext(source, ())
+            try:
+                return await anext(source)
+            except StopAsyncIteration:
+                return ()
 
         while page := self.portal.call(following):
             yield page
@@ -212,7 +216,7 @@ class BlockingStore:
 
     def close(self) -> None:
         """Close the store and its portal; closing twice is allowed."""
-        if not self.portal.closed:
+        with suppress(StoreClosed):  # closed before, or by another thread at the same time
             self.portal.call(self.asynchronous.close)
         self.portal.close()
 
@@ -241,8 +245,8 @@ class BlockingRepository(Generic[Command, Event, State]):
             )
     """
 
-    load = Blocked(Repository[Command, Event, State].load)
-    execute = Blocked(Repository[Command, Event, State].execute)
+    load: Final = Blocked(Repository[Command, Event, State].load)
+    execute: Final = Blocked(Repository[Command, Event, State].execute)
 
     def __init__(self, asynchronous: Repository[Command, Event, State], portal: Portal) -> None:
         """Speak for the repository *asynchronous*, on the loop of *portal*."""

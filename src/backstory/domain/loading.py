@@ -52,7 +52,7 @@ class Loader(Generic[Command, Event, State]):
         """Read from *store*; without a *policy* there are no snapshots."""
         self._store = store
         # The decider vouches that its streams hold its own events; `evolve` is where others show.
-        self.decode_page = cast(
+        self.decode_page: Callable[[Sequence[RecordedEvent]], list[Event]] = cast(
             "Callable[[Sequence[RecordedEvent]], list[Event]]", schema.decode_page
         )
         self._decider = decider

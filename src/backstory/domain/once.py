@@ -42,9 +42,8 @@ async def append_once(
 
 
 def event_ids(stream: str, command_id: UUID) -> Iterator[UUID]:
-    """Yield the ids of the events that the command leads to in *stream*: the same every time."""
-    for index in count():
-        yield uuid5(command_id, f"{index} {stream}")
+    """Return the ids of the events that the command leads to in *stream*: the same every time."""
+    return (uuid5(command_id, f"{index} {stream}") for index in count())
 
 
 async def events_of(

@@ -47,7 +47,7 @@ def model(expected: Expected, held: str, new: str) -> int | str:
         if new[0] not in held:
             return "write"
         return held.index(new[-1]) if set(new) <= set(held) else "conflict"
-    place = 0 if expected is NO_STREAM else int(expected) + 1  # type: ignore[call-overload]  # a revision by now
+    place = 0 if expected is NO_STREAM else int(expected) + 1
     if place == len(held):
         return "write"
     return place + len(new) - 1 if held[place : place + len(new)] == new else "conflict"
@@ -103,8 +103,15 @@ def test_an_append_needs_a_good_requirement() -> None:
 @pytest.mark.parametrize("thing", [{"type": "a"}, None, "a"])
 def test_an_append_takes_events_alone(thing: object) -> None:
     """The message says how to make one."""
-    with pytest.raises(InvalidEvent, match="NewEvent.of or Schema.encode"):
+    with pytest.raises(InvalidEvent, match=r"NewEvent\.of or Schema\.encode"):
         check_append("s", [NewEvent.of("a", 1), thing], ANY)  # type: ignore[list-item]  # the point
+
+
+@pytest.mark.parametrize("events", [NewEvent.of("a", 1), None, 7])
+def test_an_append_takes_a_sequence(events: object) -> None:
+    """One event without its brackets is the most likely slip."""
+    with pytest.raises(InvalidInput, match=r"takes a sequence of events, not .*: \[event\]"):
+        check_append("s", events, ANY)  # type: ignore[arg-type]  # the point of the test
 
 
 def test_one_id_twice_in_an_append_is_refused() -> None:

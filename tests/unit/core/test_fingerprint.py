@@ -11,7 +11,7 @@ import pytest
 
 from backstory.core.fingerprint import fingerprint
 
-SOURCE = '''
+SOURCE = """
 from __future__ import annotations
 import enum, functools, re
 from dataclasses import dataclass, field
@@ -119,7 +119,7 @@ def evolve(state, event):
     # a comment
     return (rounded(1), WORDS, PATTERN, TABLE, FEE, HELD, OPEN, wrapped, cached, dispatched, part,
             bound, closed, unfilled, nested, other.deeper, outside(), str, event)
-'''
+"""
 
 OTHER = """
 def deeper():
@@ -158,7 +158,7 @@ def fingerprint_of(monkeypatch: pytest.MonkeyPatch, source: str, other: str = OT
         ('["t"]', '["u"]'),
         ("self.amount + amount", "self.amount - amount"),
         ("size: int = 7", "size: int = 8"),
-        ('kind: Kind = Kind.SMALL', 'kind: Kind = Kind.LARGE'),
+        ("kind: Kind = Kind.SMALL", "kind: Kind = Kind.LARGE"),
         ('SMALL = "small"', 'SMALL = "tiny"'),
         ("lambda: [10]", "lambda: [9]"),
         ("limit = 100", "limit = 101"),

@@ -8,10 +8,12 @@ import sys
 import threading
 import uuid
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
 from backstory.core import ids
+from backstory.core.clock import unix_milliseconds
 from backstory.core.ids import uuid7
 
 YEAR_2030_MS = 1_893_456_000_000
@@ -23,7 +25,7 @@ def made_with_clock(
     """Return ids made by a fresh source whose clock answers *readings*, the last one for ever."""
     left = list(readings)
     monkeypatch.setattr(
-        ids, "unix_milliseconds", lambda: left.pop(0) if len(left) > 1 else left[0]
+        "backstory.core.ids.unix_milliseconds", lambda: left.pop(0) if len(left) > 1 else left[0]
     )
     source = ids._Uuid7Source()  # noqa: SLF001 - a source that has made no id yet
     return [source() for _ in range(count)]
@@ -31,9 +33,9 @@ def made_with_clock(
 
 def test_an_id_has_the_layout_of_rfc_9562() -> None:
     """Version 7, the RFC's variant, and the time in the first 48 bits."""
-    before = ids.unix_milliseconds()
+    before = unix_milliseconds()
     made = uuid7()
-    after = ids.unix_milliseconds()
+    after = unix_milliseconds()
     assert made.version == 7
     assert made.variant == uuid.RFC_4122
     # Ids borrow from the next millisecond only when 4,096 were made in one.
@@ -50,7 +52,7 @@ def test_the_time_stands_in_the_first_48_bits(monkeypatch: pytest.MonkeyPatch) -
 def test_ids_rise_while_the_clock_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     """More than 4,096 ids in one millisecond borrow from the next one."""
     made = made_with_clock(monkeypatch, [YEAR_2030_MS], 10_000)
-    assert all(a < b for a, b in zip(made, made[1:], strict=False))
+    assert all(a < b for a, b in pairwise(made))
     assert made[4_095].int >> 80 == YEAR_2030_MS
     assert made[4_096].int >> 80 == YEAR_2030_MS + 1
     assert {m.version for m in made} == {7}
@@ -96,6 +98,18 @@ def test_the_random_bits_differ_from_id_to_id() -> None:
     assert seen_set & seen_clear & ((1 << 62) - 1) == (1 << 62) - 1
 
 
+def test_a_source_that_forgets_makes_fresh_random_bits_and_still_rises() -> None:
+    """It is what a child process does first, even when a thread of its parent held the lock."""
+    source = ids._Uuid7Source()  # noqa: SLF001 - the part that a fork calls
+    before = source()
+    left = list(source._random)  # noqa: SLF001 - the stock that must not be used again
+    source._lock.acquire()  # noqa: SLF001 - held by a thread that is gone
+    source.forget()
+    after = source()
+    assert after > before
+    assert not set(left) & set(source._random)  # noqa: SLF001 - the new stock
+
+
 FORK = """
 import os, sys
 from backstory.core.ids import uuid7
@@ -116,7 +130,7 @@ print(len(ours & {theirs[i : i + 8] for i in range(0, 800, 8)}))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_a_fork_does_not_hand_the_same_random_bits_to_both_processes() -> None:
     """Parent and child may share the millisecond and the counter; the random bits must differ."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "0"

@@ -64,7 +64,7 @@ def test_a_character_that_misleads_readers_is_refused_and_named(mark: str, codep
 
 @given(st.characters())
 def test_no_control_or_direction_character_ever_gets_through(character: str) -> None:
-    """Whatever Unicode calls a control, a separator of lines or an explicit direction is refused."""
+    """Whatever Unicode calls a control, a line separator or an explicit direction is refused."""
     category = unicodedata.category(character)
     directing = unicodedata.bidirectional(character) in {
         *("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")

@@ -252,7 +252,10 @@ def test_a_version_that_is_none_makes_the_event_undecodable(version: bytes) -> N
 )
 def test_an_event_that_does_not_fit_is_named_with_its_place(event: RecordedEvent) -> None:
     """Wrong data, failing upcasters and damaged bytes are one error, with the cause kept."""
-    for read in (GROWN.decode, lambda one: GROWN.decode_page([raw("renamed", b'{"owner":""}'), one])):
+    for read in (
+        GROWN.decode,
+        lambda one: GROWN.decode_page([raw("renamed", b'{"owner":""}'), one]),
+    ):
         with pytest.raises(UndecodableEvent) as caught:
             read(event)
         assert caught.value.type == event.type
