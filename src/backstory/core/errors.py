@@ -121,10 +121,10 @@ class StoreError(BackstoryError):
 
 
 class OutcomeUnknown(StoreError):
-    """The answer to an append was lost: it may or may not be stored.
+    """Nobody knows whether the append is stored; append the same events (same ids) once more.
 
-    Append the same events (same ids) again at the same place: a store answers the original
-    result when they are there, and stores them when they are not.
+    Appended again at the same place, they are answered with the original result when they are
+    there, and stored when they are not.
     """
 
 

@@ -91,7 +91,7 @@ def test_an_error_without_a_message_says_the_first_paragraph_of_its_docstring() 
     """The default message and the documentation are one text."""
     assert str(StoreClosed()) == "The store is closed; open it again with `open_store(url)`."
     assert str(errors.OutcomeUnknown()) == (
-        "The answer to an append was lost: it may or may not be stored."
+        "Nobody knows whether the append is stored; append the same events (same ids) once more."
     )
 
 
