@@ -68,11 +68,13 @@ if TYPE_CHECKING:
         SnapshotStore,
     )
     from backstory.projections.columns import UtcDateTime
+    from backstory.projections.parked import ParkedEvent, ParkedEvents, Retried
     from backstory.projections.policy import Park, Retry, Stop
     from backstory.projections.projection import Projection
     from backstory.projections.read_model import ReadModel
-    from backstory.projections.subscription import Subscription
-    from backstory.projections.worker import Worker
+    from backstory.projections.subscription import Batch, Subscription
+    from backstory.projections.worker import Status, Worker
+    from backstory.stores.memory import MemoryStore
     from backstory.stores.open import open_store
 
 __all__ = [
@@ -86,6 +88,7 @@ __all__ = [
     "Appended",
     "Application",
     "BackstoryError",
+    "Batch",
     "BlockingRepository",
     "BlockingStore",
     "CaughtUpTimeout",
@@ -113,9 +116,12 @@ __all__ = [
     "InvalidSetting",
     "Loaded",
     "MemorySnapshots",
+    "MemoryStore",
     "NewEvent",
     "OutcomeUnknown",
     "Park",
+    "ParkedEvent",
+    "ParkedEvents",
     "Portal",
     "Power",
     "Projection",
@@ -126,12 +132,14 @@ __all__ = [
     "ReadModelUnavailable",
     "RecordedEvent",
     "Repository",
+    "Retried",
     "Retry",
     "Schema",
     "SchemaError",
     "Snapshot",
     "SnapshotPolicy",
     "SnapshotStore",
+    "Status",
     "Stop",
     "StoreBusy",
     "StoreClosed",
@@ -267,6 +275,7 @@ _HOMES = {
         "SnapshotStore",
     ),
     "backstory.projections.columns": ("UtcDateTime",),
+    "backstory.projections.parked": ("ParkedEvent", "ParkedEvents", "Retried"),
     "backstory.projections.policy": (
         "Park",
         "Retry",
@@ -274,8 +283,9 @@ _HOMES = {
     ),
     "backstory.projections.projection": ("Projection",),
     "backstory.projections.read_model": ("ReadModel",),
-    "backstory.projections.subscription": ("Subscription",),
-    "backstory.projections.worker": ("Worker",),
+    "backstory.projections.subscription": ("Batch", "Subscription"),
+    "backstory.projections.worker": ("Status", "Worker"),
+    "backstory.stores.memory": ("MemoryStore",),
     "backstory.stores.open": ("open_store",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
