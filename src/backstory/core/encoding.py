@@ -14,6 +14,7 @@ import msgspec
 from backstory.core.errors import InvalidEvent
 
 _decoder = msgspec.json.Decoder()
+_object_decoder = msgspec.json.Decoder(dict[str, object])
 
 
 def encode(value: object) -> bytes:
@@ -55,11 +56,11 @@ def decode(document: bytes) -> object:
 
 def decode_object(document: bytes) -> dict[str, object]:
     """Return the JSON object in *document*; raises `InvalidEvent` when it is not one."""
-    value = decode(document)
-    if not isinstance(value, dict):
-        message = f"a JSON object is needed, this is {type(value).__name__}"
-        raise InvalidEvent(message)
-    return value
+    try:
+        return _object_decoder.decode(document)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        message = f"a JSON object is needed: {error}"
+        raise InvalidEvent(message) from error
 
 
 def _plain(value: object) -> object:

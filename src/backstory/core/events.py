@@ -42,21 +42,15 @@ class NewEvent(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what could not be read back."""
-        if self.type.__class__ is not str or self.type not in _checked_types:
-            _check_type(self.type)
-        given: object = self.id  # a Struct does not check what it is created with
-        if not isinstance(given, UUID):
-            message = f"an event's id is a UUID, not {type(given).__name__}"
-            raise InvalidEvent(message)
+        _check_type(self.type)
+        _check_id(self.id)
         _check_json(self.data, "data", self.type)
         if self.metadata.__class__ is not bytes or self.metadata != NO_METADATA:
             _check_json(self.metadata, "metadata", self.type)
             if not self.metadata.lstrip().startswith(b"{"):
                 message = "an event's metadata is a JSON object"
                 raise InvalidEvent(message)
-        size = len(self.data) + len(self.metadata)
-        if size > MAX_EVENT_BYTES:
-            raise EventTooLarge(size=size, limit=MAX_EVENT_BYTES, type=self.type)
+        _check_size(self)
 
     @classmethod
     def of(
@@ -71,8 +65,22 @@ class NewEvent(msgspec.Struct, frozen=True):
 
         Raises as `NewEvent` does, and `InvalidEvent` for values that JSON cannot hold.
         """
+        _check_type(type)
         raw = encoding.encode(metadata) if metadata else NO_METADATA
-        return cls(type, encoding.encode(data), raw, uuid7() if id is None else id)
+        return EncodedEvent(type, encoding.encode(data), raw, uuid7() if id is None else id)
+
+
+class EncodedEvent(NewEvent, frozen=True):
+    """A `NewEvent` of a checked type whose JSON was written by our own encoder a moment ago.
+
+    Reading that JSON again to check it would cost more than all the rest of an append's
+    preparation. Only `NewEvent.of` and `Schema.encode` make these.
+    """
+
+    def __post_init__(self) -> None:
+        """Refuse what the encoder cannot know of."""
+        _check_id(self.id)
+        _check_size(self)
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -139,7 +147,21 @@ def _check_json(document: bytes, what: str, event_type: str) -> None:
     encoding.check(document)
 
 
+def _check_id(given: object) -> None:
+    if not isinstance(given, UUID):  # a Struct does not check what it is created with
+        message = f"an event's id is a UUID, not {type(given).__name__}"
+        raise InvalidEvent(message)
+
+
+def _check_size(event: NewEvent) -> None:
+    size = len(event.data) + len(event.metadata)
+    if size > MAX_EVENT_BYTES:
+        raise EventTooLarge(size=size, limit=MAX_EVENT_BYTES, type=event.type)
+
+
 def _check_type(event_type: str) -> None:
+    if event_type.__class__ is str and event_type in _checked_types:
+        return
     check_event_type(event_type)
     if len(_checked_types) >= _MOST_CHECKED:
         _checked_types.clear()

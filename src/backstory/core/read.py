@@ -96,7 +96,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
         if len(page) >= self.limit:
             return False
         # A page is cut at the event that reaches the bound or at the one that would pass it.
-        size = sum(len(event.data) + len(event.metadata) for event in page)
+        size = sum([len(event.data) + len(event.metadata) for event in page])
         return size < MAX_PAGE_BYTES - MAX_EVENT_BYTES
 
 

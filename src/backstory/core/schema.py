@@ -24,7 +24,13 @@ from backstory.core.errors import (
     UnknownEventType,
     UnknownSchemaVersion,
 )
-from backstory.core.events import NO_METADATA, SCHEMA_VERSION, NewEvent, RecordedEvent
+from backstory.core.events import (
+    NO_METADATA,
+    SCHEMA_VERSION,
+    EncodedEvent,
+    NewEvent,
+    RecordedEvent,
+)
 from backstory.core.ids import uuid7
 from backstory.core.names import check_event_type
 
@@ -126,7 +132,8 @@ class Schema:
         if event_type.version > 1:
             metadata = {**(metadata or {}), SCHEMA_VERSION: event_type.version}
         raw = encoding.encode(metadata) if metadata else NO_METADATA
-        return NewEvent(event_type.name, encoding.encode(value), raw, uuid7() if id is None else id)
+        data = encoding.encode(value)
+        return EncodedEvent(event_type.name, data, raw, uuid7() if id is None else id)
 
     def decode(self, event: RecordedEvent) -> object:
         """Return the typed value *event* holds, in its newest shape.

@@ -34,6 +34,7 @@ class Appender:
     def __init__(self, connection: apsw.Connection) -> None:
         """Write over *connection*."""
         self._connection = connection
+        self._cursor = connection.cursor()
         self._kinds: dict[tuple[str, str], tuple[int, int]] = {}
 
     def forget(self) -> None:
@@ -42,11 +43,11 @@ class Appender:
 
     def begin(self, now_us: int) -> Transaction:
         """Take the write lock and return where the log stands; time never runs backwards."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        tip = self._connection.execute(sql.TIP).fetchone()
-        if tip is None:
+        self._cursor.execute("BEGIN IMMEDIATE")
+        tip = self._cursor.execute(sql.TIP).fetchall()
+        if not tip:
             return Transaction(0, now_us)
-        head, last_us = tip
+        head, last_us = cast("tuple[int, int]", tip[0])
         return Transaction(head, max(now_us, last_us))
 
     def append(
@@ -95,7 +96,10 @@ class Appender:
                     event.metadata,
                 )
             )
-        self._connection.executemany(sql.ADD_EVENT, rows)
+        if len(rows) == 1:  # executemany takes as long again for a single row
+            self._cursor.execute(sql.ADD_EVENT, rows[0])
+        else:
+            self._cursor.executemany(sql.ADD_EVENT, rows)
         transaction.head = position
 
     def _kind_numbers(self, category: str, event_type: str) -> tuple[int, int]:
@@ -110,7 +114,7 @@ class Appender:
 
     def _one(self, statement: str, values: tuple[object, ...]) -> int | None:
         # fetchall, so that a RETURNING statement has run to its end.
-        rows = self._connection.execute(statement, values).fetchall()
+        rows = self._cursor.execute(statement, values).fetchall()
         return cast("int | None", rows[0][0]) if rows else None
 
 

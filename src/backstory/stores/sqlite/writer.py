@@ -41,7 +41,7 @@ class _Pending(msgspec.Struct):
 
     @property
     def size(self) -> int:
-        return sum(len(event.data) + len(event.metadata) for event in self.events)
+        return sum([len(event.data) for event in self.events])
 
 
 class Writer:
