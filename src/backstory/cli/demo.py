@@ -1,0 +1,62 @@
+"""`backstory demo`: the user service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data", metavar="DIR", help="Directory of the events and the read model; made if missing."
+    ),
+]
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port", metavar="N", min=0, max=65_535, help="The port to listen on; 0 takes a free one."
+    ),
+]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="The event store, in place of DIR/events.db."),
+]
+ReadModel = Annotated[
+    str | None,
+    typer.Option(
+        "--read-model", metavar="URL", help="The read model, in place of DIR/read-model.db."
+    ),
+]
+SchemaName = Annotated[
+    str,
+    typer.Option(
+        "--schema",
+        metavar="NAME",
+        help="Schema of the read model's tables, in databases that have schemas.",
+    ),
+]
+
+
+def demo(
+    *,
+    data: Data = Path("backstory-demo"),
+    host: Host = "127.0.0.1",
+    port: Port = 5000,
+    store: Store = None,
+    read_model: ReadModel = None,
+    schema: SchemaName = "eventsourcing",
+) -> None:
+    """Run the user service: POST /users, GET /users/NAME, and what happened to each.
+
+    Ends in order on Ctrl-C or SIGTERM, with exit code 0; everything is still there the next time.
+    """
+    from backstory.demo.run import run
+    from backstory.demo.settings import DemoSettings
+
+    settings = DemoSettings(
+        data=data, host=host, port=port, store=store, read_model=read_model, schema=schema
+    )
+    raise typer.Exit(run(settings))

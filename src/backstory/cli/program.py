@@ -1,0 +1,114 @@
+"""The program: its commands, and how every one of them ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from backstory.cli.append import append
+from backstory.cli.demo import demo
+from backstory.cli.exits import MEANINGS, ExitCode, exit_code_of
+from backstory.cli.read import read
+from backstory.cli.screen import forget_output, say
+from backstory.cli.stats import stats
+from backstory.cli.variables import name_variables, refuse_unknown
+from backstory.cli.verify import verify
+from backstory.cli.watch import watch
+from backstory.core.errors import BackstoryError
+
+_EPILOG: Final = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(
+    f"[bold]{code}[/bold]  {meaning}" for code, meaning in MEANINGS.items()
+)
+_HELP: Final = """Event sourcing that takes you back to the moment a bug happened.
+
+Data goes to stdout, words to stderr. Every option has an environment variable, shown by the help of
+its command; one that belongs to no option is refused.
+"""
+
+
+class GlobalOptions:
+    """What the options before the command say."""
+
+    debug = False
+
+
+def _options(
+    context: typer.Context,
+    *,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the code an error arose.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - its callback acts
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_tell_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    if isinstance(context.obj, GlobalOptions):
+        context.obj.debug = debug
+
+
+def program() -> TyperGroup:
+    """Return the program with all its commands, each option with its variable."""
+    app = typer.Typer(
+        add_completion=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+        epilog=_EPILOG,
+        help=_joined(_HELP),
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    app.callback()(_options)
+    for command in (demo, append, read, watch, stats, verify):
+        app.command(help=_joined(command.__doc__ or ""))(command)
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)  # noqa: S101 - there are several commands
+    name_variables(group)
+    return group
+
+
+def _joined(docstring: str) -> str:
+    """Return *docstring* with each paragraph on a line of its own; the terminal breaks it."""
+    return "\n\n".join(" ".join(part.split()) for part in docstring.split("\n\n"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that *arguments* (those of the process) ask for; return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = GlobalOptions()
+    group = program()
+    try:
+        if {"--help", "-h", "--version"}.isdisjoint(given):
+            refuse_unknown(name_variables(group), os.environ)
+        group.main(given, prog_name="backstory", obj=options)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except BackstoryError as error:
+        if options.debug:
+            traceback.print_exc()
+        say(f"error: {error}", style="bold red")
+        return exit_code_of(error)
+    except OSError as error:
+        # Stores translate their own; what is left is a stdout that cannot be written.
+        forget_output()
+        say(f"error: the output cannot be written: {error.strerror}", style="bold red")
+        return ExitCode.FOUND
+    return ExitCode.DONE
+
+
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value
+    if wanted:
+        from backstory import __version__
+        from backstory.cli.screen import write_row
+
+        write_row(f"backstory {__version__}")
+        raise typer.Exit
