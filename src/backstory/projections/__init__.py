@@ -1,0 +1,1 @@
+"""Following the log: projections keep read models in step with it, each event exactly once."""
