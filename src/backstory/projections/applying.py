@@ -37,8 +37,8 @@ class Applier:
         self._on_failure = on_failure
         self._clock = read_model.clock
         self._in_doubt: int | None = None
-        self.position = 0
-        self.parked = 0
+        self.position: int = 0
+        self.parked: int = 0
 
     def start(self) -> int:
         """Create what is missing and return the checkpoint."""

@@ -14,7 +14,7 @@ class Progress:
 
     def __init__(self) -> None:
         """Begin at position 0 with nobody waiting."""
-        self.position = 0
+        self.position: int = 0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = count()
 

@@ -65,7 +65,7 @@ class Projection:
             message = f"a projection's name has 1 to {MAX_NAME} characters, not {name!r}"
             raise InvalidInput(message)
         self.name = name
-        self.tables = tuple(tables)
+        self.tables: tuple[Table, ...] = tuple(tables)
         self._handlers: dict[type, Handler] = {}
 
     def __repr__(self) -> str:

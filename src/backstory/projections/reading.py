@@ -23,7 +23,7 @@ class Query:
     def __init__(self, compiled: SQLCompiler, columns: Sequence[Processor | None]) -> None:
         """Keep what *compiled* says, and a processor for each column that needs one."""
         dialect = compiled.dialect
-        self.sql = str(compiled)
+        self.sql: str = str(compiled)
         self._compiled = compiled
         self._names = tuple(compiled.positiontup or ())
         self._into: list[Processor | None] = [

@@ -8,9 +8,9 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData,
 
 from backstory.projections.columns import UtcDateTime
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 
-checkpoint_table = Table(
+checkpoint_table: Table = Table(
     "backstory_checkpoint",
     metadata,
     Column("projection", String(200), primary_key=True),
@@ -19,7 +19,7 @@ checkpoint_table = Table(
 )
 """The position each projection has applied; moved in the transaction that writes its rows."""
 
-parked_table = Table(
+parked_table: Table = Table(
     "backstory_parked",
     metadata,
     Column("projection", String(200), primary_key=True),

@@ -56,12 +56,12 @@ _EVENTS: Final = tuple(
 )
 _MEMORY_DISK: Final = Path("/dev/shm")  # noqa: S108 - only where the fastest temporary files go
 
-streams = st.sampled_from(STREAMS)
-batches = st.lists(st.sampled_from(_EVENTS), min_size=1, max_size=4, unique=True).map(tuple)
-expectations = st.one_of(
+streams: Final[st.SearchStrategy[str]] = st.sampled_from(STREAMS)
+batches: Final[st.SearchStrategy[tuple[NewEvent, ...]]] = st.lists(st.sampled_from(_EVENTS), min_size=1, max_size=4, unique=True).map(tuple)
+expectations: Final[st.SearchStrategy[Expected]] = st.one_of(
     st.sampled_from((ANY, NO_STREAM, STREAM_EXISTS)), st.integers(min_value=0, max_value=8)
 )
-queries = reads(
+queries: Final[st.SearchStrategy[Read]] = reads(
     streams=st.sampled_from((*STREAMS, "missing")),
     categories=st.sampled_from(("user", "users", "missing")),
     types=st.sampled_from((*TYPES, "missing")),
@@ -74,7 +74,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     make: ClassVar[Maker]
     durable: ClassVar[bool] = False
-    attempts = Bundle[Attempt]("attempts")
+    attempts: ClassVar[Bundle[Attempt]] = Bundle("attempts")
 
     def __init__(self) -> None:
         """Start with two empty stores, one clock and a loop of their own."""

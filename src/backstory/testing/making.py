@@ -28,7 +28,9 @@ class Opener:
         """Open stores in *place*; children open *url* with the function *open_with* names."""
         self._make = make
         self._stack = AsyncExitStack()
-        self.place, self.url, self.open_with = place, url, open_with
+        self.place: Path = place
+        self.url: str = url
+        self.open_with: str = open_with
 
     async def open(self, clock: Clock = system_clock) -> EventStore:
         """Return the store; a durable one holds what it held, any other is empty."""
@@ -46,7 +48,7 @@ class HandClock:
 
     def __init__(self, now: datetime = NOON) -> None:
         """Show *now* until told otherwise."""
-        self.now = now
+        self.now: datetime = now
 
     def __call__(self) -> datetime:
         """Return the time shown."""
