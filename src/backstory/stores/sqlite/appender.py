@@ -1,31 +1,58 @@
-"""One append inside a transaction that somebody else begins and commits."""
+"""A group of appends inside a transaction that somebody else begins and commits.
+
+Every SQLite statement gives the interpreter lock away and has to win it back from a busy event
+loop, so a group asks once where its streams end, judges its appends in memory, and inserts their
+events a few dozen to the statement.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, cast
 
 import apsw
 import msgspec
 
+from backstory.core import encoding
 from backstory.core.appending import settle
+from backstory.core.clock import Clock, to_microseconds
 from backstory.core.events import Appended, NewEvent
 from backstory.core.expected import Expected
 from backstory.core.names import category_of
 from backstory.stores.sqlite import statements as sql
 
-_MOST_CACHED = 100_000
+_MOST_CACHED: Final = 100_000
+_ROWS_AT_ONCE: Final = (64, 16, 4, 1)
+"""How many events one INSERT takes; few sizes, so that all of them stay prepared."""
+
+_Row = tuple[int, str, int, int, int, int, bytes, bytes, bytes]
+
+_end_decoder = msgspec.json.Decoder(list[int | None])
+
+
+def _insert_of(rows: int) -> str:
+    head, values, row = sql.ADD_EVENT.partition("VALUES")
+    return head + values + ",".join([row] * rows)
+
+
+_INSERTS: Final = {rows: _insert_of(rows) for rows in _ROWS_AT_ONCE}
 
 
 class Transaction(msgspec.Struct):
-    """Where the log stands within the transaction, and the time of all it records."""
+    """Where the log and the streams of a group end, the time of all it records, and its rows.
+
+    `ends` holds the last revision of each stream (None: no stream), `rows` what is still to be
+    inserted.
+    """
 
     head: int
     recorded_us: int
+    ends: dict[str, int | None]
+    rows: list[_Row]
 
 
 class Appender:
-    """Writes appends over one connection; remembers the numbers of kinds and types.
+    """Writes groups of appends over one connection; remembers the numbers of kinds and types.
 
     Those numbers never change once committed, whoever committed them, so remembering is safe;
     after a rollback `forget` must be called.
@@ -33,7 +60,6 @@ class Appender:
 
     def __init__(self, connection: apsw.Connection) -> None:
         """Write over *connection*."""
-        self._connection = connection
         self._cursor = connection.cursor()
         self._kinds: dict[tuple[str, str], tuple[int, int]] = {}
 
@@ -41,14 +67,18 @@ class Appender:
         """Forget the numbers, some of which a rollback may have taken back."""
         self._kinds.clear()
 
-    def begin(self, now_us: int) -> Transaction:
-        """Take the write lock and return where the log stands; time never runs backwards."""
+    def begin(self, streams: Sequence[str], clock: Clock) -> Transaction:
+        """Take the write lock and look where the log and *streams* end.
+
+        Time is read from *clock* under the lock and never runs backwards.
+        """
+        names = list(dict.fromkeys(streams))
         self._cursor.execute("BEGIN IMMEDIATE")
-        tip = self._cursor.execute(sql.TIP).fetchall()
-        if not tip:
-            return Transaction(0, now_us)
-        head, last_us = cast("tuple[int, int]", tip[0])
-        return Transaction(head, max(now_us, last_us))
+        found = self._cursor.execute(sql.ENDS, (encoding.encode(names).decode(),)).fetchall()
+        head, last_us, ends = cast("tuple[int | None, int | None, str]", found[0])
+        revisions = _end_decoder.decode(ends)
+        recorded_us = max(to_microseconds(clock()), last_us or 0)
+        return Transaction(head or 0, recorded_us, dict(zip(names, revisions, strict=True)), [])
 
     def append(
         self,
@@ -57,17 +87,31 @@ class Appender:
         events: Sequence[NewEvent],
         expected: Expected,
     ) -> Appended:
-        """Write *events*, or recognise them; raises `WrongExpectedRevision` before it writes."""
-        actual = self._one(sql.LAST_REVISION, (stream,))
+        """Take *events* in, or recognise them; raises `WrongExpectedRevision`.
+
+        They are inserted by `flush` at the latest.
+        """
+        actual = transaction.ends[stream]
         ids = [event.id.bytes for event in events]
-        original = settle(stream, expected, actual, ids, _Ids(self._connection, stream))
+        known = _Ids(self, transaction, stream)
+        original = settle(stream, expected, actual, ids, known)
         if original is not None:
-            return Appended(stream, original, self._one(sql.POSITION_OF, (stream, original)) or 0)
+            return Appended(stream, original, known.position_of(original))
         first = 0 if actual is None else actual + 1
-        self._insert(transaction, stream, first, events, ids)
+        self._take_in(transaction, stream, first, events, ids)
         return Appended(stream, first + len(events) - 1, transaction.head)
 
-    def _insert(
+    def flush(self, transaction: Transaction) -> None:
+        """Insert every event that was taken in."""
+        rows, at = transaction.rows, 0
+        for size in _ROWS_AT_ONCE:
+            while len(rows) - at >= size:
+                values = [value for row in rows[at : at + size] for value in row]
+                self._cursor.execute(_INSERTS[size], values)
+                at += size
+        rows.clear()
+
+    def _take_in(
         self,
         transaction: Transaction,
         stream: str,
@@ -78,59 +122,52 @@ class Appender:
         category = category_of(stream)
         recorded_us = transaction.recorded_us
         position, revision = transaction.head, first - 1
-        rows = []
         for event, event_id in zip(events, ids, strict=True):
             kind, event_type = self._kind_numbers(category, event.type)
             position += 1
             revision += 1
-            rows.append(
-                (
-                    position,
-                    stream,
-                    revision,
-                    kind,
-                    event_type,
-                    recorded_us,
-                    event_id,
-                    event.data,
-                    event.metadata,
-                )
-            )
-        if len(rows) == 1:  # executemany takes as long again for a single row
-            self._cursor.execute(sql.ADD_EVENT, rows[0])
-        else:
-            self._cursor.executemany(sql.ADD_EVENT, rows)
+            key = (position, stream, revision, kind, event_type, recorded_us, event_id)
+            transaction.rows.append((*key, event.data, event.metadata))
         transaction.head = position
+        transaction.ends[stream] = revision
 
     def _kind_numbers(self, category: str, event_type: str) -> tuple[int, int]:
         known = self._kinds.get((category, event_type))
         if known is None:
-            type_number = self._one(sql.TYPE_ID, (event_type,)) or 0
-            known = self._one(sql.KIND_ID, (category, type_number)) or 0, type_number
+            type_number = self.one(sql.TYPE_ID, (event_type,)) or 0
+            known = self.one(sql.KIND_ID, (category, type_number)) or 0, type_number
             if len(self._kinds) >= _MOST_CACHED:
                 self._kinds.clear()
             self._kinds[category, event_type] = known
         return known
 
-    def _one(self, statement: str, values: tuple[object, ...]) -> int | None:
+    def one(self, statement: str, values: tuple[str | int | bytes, ...]) -> int | None:
+        """Return the one value *statement* finds, None for no row."""
         # fetchall, so that a RETURNING statement has run to its end.
         rows = self._cursor.execute(statement, values).fetchall()
         return cast("int | None", rows[0][0]) if rows else None
 
+    def ids(self, stream: str, revision: int, count: int) -> list[bytes]:
+        """Return the ids of up to *count* events of *stream* from *revision* on."""
+        rows = self._cursor.execute(sql.IDS_FROM, (stream, revision, count)).fetchall()
+        return [cast("bytes", event_id) for (event_id,) in rows]
+
 
 class _Ids:
-    """The ids of one stream, looked up in its indexes."""
+    """What is known of one stream's ids, the events of the same group included."""
 
-    def __init__(self, connection: apsw.Connection, stream: str) -> None:
-        self._connection = connection
+    def __init__(self, appender: Appender, transaction: Transaction, stream: str) -> None:
+        self._appender = appender
+        self._transaction = transaction
         self._stream = stream
 
     def revision_of(self, event_id: bytes) -> int | None:
-        row: tuple[int | None] | None = self._connection.execute(
-            sql.REVISION_OF_ID, (event_id, self._stream)
-        ).fetchone()
-        return row[0] if row else None
+        self._appender.flush(self._transaction)
+        return self._appender.one(sql.REVISION_OF_ID, (event_id, self._stream))
 
     def ids_from(self, revision: int, count: int) -> list[bytes]:
-        rows = self._connection.execute(sql.IDS_FROM, (self._stream, revision, count))
-        return [event_id for (event_id,) in rows]
+        self._appender.flush(self._transaction)
+        return self._appender.ids(self._stream, revision, count)
+
+    def position_of(self, revision: int) -> int:
+        return self._appender.one(sql.POSITION_OF, (self._stream, revision)) or 0

@@ -14,9 +14,8 @@ def _load(name: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 
 
-TIP: Final = _load("tip")
+ENDS: Final = _load("ends")
 HEAD: Final = _load("head")
-LAST_REVISION: Final = _load("last_revision")
 POSITION_OF: Final = _load("position_of")
 REVISION_OF_ID: Final = _load("revision_of_id")
 IDS_FROM: Final = _load("ids_from")

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 import apsw
 import msgspec
 
-from backstory.core.clock import Clock, to_microseconds
+from backstory.core.clock import Clock
 from backstory.core.errors import BackstoryError, OutcomeUnknown, StoreClosed
 from backstory.core.events import Appended, NewEvent
 from backstory.core.expected import Expected, WrongExpectedRevision
@@ -126,7 +126,8 @@ class Writer:
             return 0
         committing = False
         try:
-            transaction = self._appender.begin(to_microseconds(self._clock()))
+            streams = [pending.stream for pending in batch]
+            transaction = self._appender.begin(streams, self._clock)
             before = transaction.head
             for pending in batch:
                 try:
@@ -135,6 +136,7 @@ class Writer:
                     )
                 except WrongExpectedRevision as conflict:
                     pending.outcome = conflict
+            self._appender.flush(transaction)
             committing = transaction.head != before
             self._connection.execute("COMMIT" if committing else "ROLLBACK")
         except apsw.Error as error:

@@ -1,2 +1,0 @@
--- What are the newest position and its time?
-SELECT position, recorded_us FROM events ORDER BY position DESC LIMIT 1
