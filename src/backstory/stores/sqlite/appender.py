@@ -25,7 +25,7 @@ _MOST_CACHED: Final = 100_000
 _ROWS_AT_ONCE: Final = (64, 16, 4, 1)
 """How many events one INSERT takes; few sizes, so that all of them stay prepared."""
 
-_Row = tuple[int, str, int, int, int, int, bytes, bytes, bytes]
+_Row = tuple[int, str, int, int, int, bytes, bytes, bytes]
 
 _end_decoder = msgspec.json.Decoder(list[int | None])
 
@@ -52,7 +52,7 @@ class Transaction(msgspec.Struct):
 
 
 class Appender:
-    """Writes groups of appends over one connection; remembers the numbers of kinds and types.
+    """Writes groups of appends over one connection; remembers the numbers of kinds.
 
     Those numbers never change once committed, whoever committed them, so remembering is safe;
     after a rollback `forget` must be called.
@@ -61,7 +61,7 @@ class Appender:
     def __init__(self, connection: apsw.Connection) -> None:
         """Write over *connection*."""
         self._cursor = connection.cursor()
-        self._kinds: dict[tuple[str, str], tuple[int, int]] = {}
+        self._kinds: dict[tuple[str, str], int] = {}
 
     def forget(self) -> None:
         """Forget the numbers, some of which a rollback may have taken back."""
@@ -123,19 +123,18 @@ class Appender:
         recorded_us = transaction.recorded_us
         position, revision = transaction.head, first - 1
         for event, event_id in zip(events, ids, strict=True):
-            kind, event_type = self._kind_numbers(category, event.type)
+            kind = self._kind_number(category, event.type)
             position += 1
             revision += 1
-            key = (position, stream, revision, kind, event_type, recorded_us, event_id)
+            key = (position, stream, revision, kind, recorded_us, event_id)
             transaction.rows.append((*key, event.data, event.metadata))
         transaction.head = position
         transaction.ends[stream] = revision
 
-    def _kind_numbers(self, category: str, event_type: str) -> tuple[int, int]:
+    def _kind_number(self, category: str, event_type: str) -> int:
         known = self._kinds.get((category, event_type))
         if known is None:
-            type_number = self.one(sql.TYPE_ID, (event_type,)) or 0
-            known = self.one(sql.KIND_ID, (category, type_number)) or 0, type_number
+            known = self.one(sql.KIND_ID, (category, event_type)) or 0
             if len(self._kinds) >= _MOST_CACHED:
                 self._kinds.clear()
             self._kinds[category, event_type] = known

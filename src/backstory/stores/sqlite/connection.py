@@ -53,7 +53,12 @@ def prepare(connection: apsw.Connection, settings: SqliteSettings) -> None:
     Raises `StoreDamaged` for another program's database, `StoreVersionUnsupported` for a newer
     store, and apsw's errors. Two processes may do this to one new file at the same time.
     """
-    found = _version(connection, settings)
+    # One snapshot: while this one looks, another process may be making the tables.
+    connection.execute("BEGIN")
+    try:
+        found = _version(connection, settings)
+    finally:
+        connection.execute("ROLLBACK")
     if found == SCHEMA_VERSION or not settings.writable:
         return
     connection.execute("PRAGMA journal_mode = WAL").fetchall()

@@ -1,13 +1,12 @@
 """From a `Read` to SQL that walks along an index and stops at the limit; never an OFFSET.
 
-Several types or kinds are as many walks, merged by position as they go (SQLite merges the arms of
-an ordered UNION ALL without collecting them first).
+A category or type is one walk for each of its kinds, merged by position as they go (SQLite merges
+the arms of an ordered UNION ALL without collecting them first).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from heapq import nlargest, nsmallest
 from typing import Final
 
 import apsw
@@ -18,8 +17,8 @@ from backstory.core.read import FORWARDS, MAX_PAGE_BYTES, Read
 from backstory.stores.sqlite import statements as sql
 
 _MAX_INTEGER: Final = 2**63 - 1
-_MOST_ARMS: Final = 64
-"""Most walks merged in one statement; more of them are merged here."""
+_MOST_ARMS: Final = 128
+"""Most walks merged in one statement; beyond them the log itself is walked, with a filter."""
 
 _Rows = Iterator[tuple[int, str, int, str, bytes, bytes, bytes, int]]
 
@@ -54,8 +53,7 @@ def _rows(connection: apsw.Connection, query: Read) -> _Rows:
     if query.category is None and not query.types:
         low, high = _positions(query)
         return connection.execute(_LOG[query.direction is FORWARDS], (low, high, query.limit))
-    column, numbers = _walks(connection, query)
-    return _merged_rows(connection, query, column, numbers)
+    return _filtered_rows(connection, query)
 
 
 def _order(key: str, *, forwards: bool) -> str:
@@ -67,7 +65,6 @@ _LOG: Final = {
     f" {_order('e.position', forwards=forwards)} LIMIT ?"
     for forwards in (True, False)
 }
-_LISTED: Final = f"{sql.ROW} WHERE e.position IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
 _WITHIN_STREAM: Final = (
     f"{sql.ROW} WHERE e.stream = ? AND e.revision > ? AND e.revision < ? AND e.position <= ?"
 )
@@ -76,7 +73,7 @@ _STREAM: Final = {
     for forwards in (True, False)
 }
 _STREAM_TYPES: Final = {
-    forwards: f"{_WITHIN_STREAM} AND t.name IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
+    forwards: f"{_WITHIN_STREAM} AND k.type IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
     f" {_order('e.revision', forwards=forwards)} LIMIT ?"
     for forwards in (True, False)
 }
@@ -107,58 +104,57 @@ def _stream_rows(connection: apsw.Connection, query: Read) -> _Rows:
     return connection.execute(_STREAM[forwards], (*common, query.limit))
 
 
-def _walks(connection: apsw.Connection, query: Read) -> tuple[str, list[int]]:
-    """Return the indexed column and the numbers to walk along."""
-    names = _listed(query.types)
-    if query.category is None:
-        found = connection.execute(sql.TYPES_NAMED, (names,))
-        return "type", [number for (number,) in found]
-    if query.types:
-        found = connection.execute(sql.KINDS_IN_OF_TYPES, (query.category, names))
-    else:
-        found = connection.execute(sql.KINDS_IN, (query.category,))
-    return "kind", [number for (number,) in found]
-
-
-def _merged_rows(
-    connection: apsw.Connection, query: Read, column: str, numbers: Sequence[int]
-) -> _Rows:
-    if not numbers:
-        return iter(())
-    if len(numbers) <= _MOST_ARMS:
-        return _page_of(connection, query, column, numbers)
-    chunks = [numbers[at : at + _MOST_ARMS] for at in range(0, len(numbers), _MOST_ARMS)]
-    positions: list[int] = []
-    choose = nsmallest if query.direction is FORWARDS else nlargest
-    for chunk in chunks:
-        statement, values = _arms(query, column, chunk)
-        found = [position for (position,) in connection.execute(statement, values)]
-        positions = choose(query.limit, positions + found)
-    listed = encoding.encode(positions).decode()
-    order = _order("e.position", forwards=query.direction is FORWARDS)
-    statement = f"{_LISTED} {order}"
-    return connection.execute(statement, (listed,))
-
-
-def _page_of(
-    connection: apsw.Connection, query: Read, column: str, numbers: Sequence[int]
-) -> _Rows:
+def _filtered_rows(connection: apsw.Connection, query: Read) -> _Rows:
+    """Return the rows of a category or of some types."""
+    kinds = _kinds(connection, query)
     low, high = _positions(query)
     order = _order("e.position", forwards=query.direction is FORWARDS)
-    if len(numbers) == 1:
+    if len(kinds) > _MOST_ARMS:
+        # Streams named without a category (plain UUIDs, say) make as many kinds as streams.
+        condition, values = _condition(query)
         statement = (
-            f"{sql.ROW} WHERE e.{column} = ? AND e.position > ? AND e.position < ? {order} LIMIT ?"
+            f"{sql.ROW} WHERE e.position > ? AND e.position < ? AND {condition} {order} LIMIT ?"
         )
-        return connection.execute(statement, (numbers[0], low, high, query.limit))
-    arms, values = _arms(query, column, numbers)
-    statement = f"{sql.ROW} WHERE e.position IN ({arms}) {order}"
-    return connection.execute(statement, values)
+        return connection.execute(statement, (low, high, *values, query.limit))
+    if len(kinds) == 1:
+        statement = (
+            f"{sql.ROW} WHERE e.kind = ? AND e.position > ? AND e.position < ? {order} LIMIT ?"
+        )
+        return connection.execute(statement, (kinds[0], low, high, query.limit))
+    return _merged_rows(connection, query, kinds)
 
 
-def _arms(query: Read, column: str, numbers: Sequence[int]) -> tuple[str, tuple[int, ...]]:
-    """Return the statement that merges the walks along *numbers*, and its values."""
-    arm = f"SELECT position FROM events WHERE {column} = ? AND position > ? AND position < ?"  # noqa: S608 - a column of ours
+def _kinds(connection: apsw.Connection, query: Read) -> list[int]:
+    """Return the kinds to walk along, one more than can be merged at most."""
+    enough = _MOST_ARMS + 1
+    if query.category is None:
+        found = connection.execute(sql.KINDS_OF_TYPES, (_listed(query.types), enough))
+    elif query.types:
+        values = (query.category, _listed(query.types), enough)
+        found = connection.execute(sql.KINDS_IN_OF_TYPES, values)
+    else:
+        found = connection.execute(sql.KINDS_IN, (query.category, enough))
+    return [number for (number,) in found]
+
+
+def _condition(query: Read) -> tuple[str, list[str]]:
+    wanted: list[tuple[str, str]] = []
+    if query.category is not None:
+        wanted.append(("k.category = ?", query.category))
+    if query.types:
+        wanted.append(("k.type IN (SELECT value FROM json_each(?))", _listed(query.types)))
+    return " AND ".join(text for text, _ in wanted), [value for _, value in wanted]
+
+
+def _merged_rows(connection: apsw.Connection, query: Read, kinds: Sequence[int]) -> _Rows:
+    """Return the rows of several kinds, whose walks are merged by position as they go."""
+    if not kinds:
+        return iter(())
     low, high = _positions(query)
-    values = [value for number in numbers for value in (number, low, high)]
-    order = _order("position", forwards=query.direction is FORWARDS)
-    return f"{' UNION ALL '.join([arm] * len(numbers))} {order} LIMIT ?", (*values, query.limit)
+    forwards = query.direction is FORWARDS
+    arm = "SELECT position FROM events WHERE kind = ? AND position > ? AND position < ?"
+    arms = f"{' UNION ALL '.join([arm] * len(kinds))} {_order('position', forwards=forwards)}"
+    order = _order("e.position", forwards=forwards)
+    statement = f"{sql.ROW} WHERE e.position IN ({arms} LIMIT ?) {order}"
+    values = [value for kind in kinds for value in (kind, low, high)]
+    return connection.execute(statement, (*values, query.limit))

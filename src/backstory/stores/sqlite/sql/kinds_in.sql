@@ -1,2 +1,2 @@
 -- Which kinds does this category hold?
-SELECT id FROM kinds WHERE category = ?
+SELECT id FROM kinds WHERE category = ? LIMIT ?

@@ -1,6 +1,6 @@
 -- What does a recorded event look like?
 SELECT
-    e.position, e.stream, e.revision, t.name,
+    e.position, e.stream, e.revision, k.type,
     CAST(e.data AS BLOB), CAST(e.metadata AS BLOB), e.id, e.recorded_us
 FROM events AS e
-JOIN types AS t ON t.id = e.type
+JOIN kinds AS k ON k.id = e.kind
