@@ -57,7 +57,9 @@ _EVENTS: Final = tuple(
 _MEMORY_DISK: Final = Path("/dev/shm")  # noqa: S108 - only where the fastest temporary files go
 
 streams: Final[st.SearchStrategy[str]] = st.sampled_from(STREAMS)
-batches: Final[st.SearchStrategy[tuple[NewEvent, ...]]] = st.lists(st.sampled_from(_EVENTS), min_size=1, max_size=4, unique=True).map(tuple)
+batches: Final[st.SearchStrategy[tuple[NewEvent, ...]]] = st.lists(
+    st.sampled_from(_EVENTS), min_size=1, max_size=4, unique=True
+).map(tuple)
 expectations: Final[st.SearchStrategy[Expected]] = st.one_of(
     st.sampled_from((ANY, NO_STREAM, STREAM_EXISTS)), st.integers(min_value=0, max_value=8)
 )
