@@ -1,14 +1,12 @@
-// The normal approach: one table, no events. PORT and PGHOST etc. come from the environment.
+// The normal approach: one table, no events; Express and pg with their defaults, as their guides
+// show them. PORT and PGHOST etc. come from the environment.
 const express = require("express");
 const { Pool } = require("pg");
 
-const CONNECTIONS = 32;
 const UNIQUE_VIOLATION = "23505";
 
-const pool = new Pool({ max: CONNECTIONS });
+const pool = new Pool();
 const app = express();
-app.disable("x-powered-by");
-app.disable("etag");
 app.use(express.json());
 
 app.post("/users", async (request, response) => {
@@ -17,11 +15,10 @@ app.post("/users", async (request, response) => {
     return response.status(422).json({ title: "username and fullName are text" });
   }
   try {
-    await pool.query({
-      name: "add",
-      text: 'INSERT INTO "user" (username, full_name) VALUES ($1, $2)',
-      values: [username, fullName],
-    });
+    await pool.query('INSERT INTO "user" (username, full_name) VALUES ($1, $2)', [
+      username,
+      fullName,
+    ]);
   } catch (error) {
     if (error.code === UNIQUE_VIOLATION) {
       return response.status(409).json({ title: "the user exists" });
@@ -32,11 +29,10 @@ app.post("/users", async (request, response) => {
 });
 
 app.get("/users/:username", async (request, response) => {
-  const { rows } = await pool.query({
-    name: "find",
-    text: 'SELECT id, username, created_at, full_name FROM "user" WHERE username = $1',
-    values: [request.params.username],
-  });
+  const { rows } = await pool.query(
+    'SELECT id, username, created_at, full_name FROM "user" WHERE username = $1',
+    [request.params.username],
+  );
   if (rows.length === 0) {
     return response.status(404).json({ title: "no such user" });
   }

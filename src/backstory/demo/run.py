@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Awaitable, Callable
@@ -52,10 +53,11 @@ async def _run(settings: DemoSettings, opening: Opening) -> int:
     with wish_to_stop() as wish:
         users = await opening(settings)
         try:
-            welcome = _welcome(address, settings)
-            in_order = await serve(
-                service(users), address, wish=wish, announce=lambda: _say(welcome)
-            )
+            app, welcome = service(users), _welcome(address, settings)
+            # All that is there now stays: looking through it again would only hold requests up.
+            gc.collect()
+            gc.freeze()
+            in_order = await serve(app, address, wish=wish, announce=lambda: _say(welcome))
         finally:
             await users.close()
     _say("ended in order" if in_order else "error: the server ended by itself")
