@@ -79,7 +79,7 @@ def _settings() -> list[str]:
         "| `mode` | `rwc` | `rwc` creates the file, `rw` needs it to exist, `ro` only reads |",
         "| `busy_timeout` | `10` | seconds an append waits for another process's write |",
         "| `readers` | `2` | how many reads run at once, each in a thread of its own |",
-        "| `cache_mib` | `32` | page cache of each connection, in MiB |",
+        "| `cache_mib` | `16` | page cache of each connection, in MiB |",
     ]
 
 

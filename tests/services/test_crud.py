@@ -28,6 +28,7 @@ def test_the_normal_approach_keeps_its_rows_when_it_is_killed(
     """A yardstick must keep its promises too: 201 means on the disk."""
     service = make_service(module=CRUD)
     service.start()
+    assert str(service.data / "crud.db") in service.words()
     with service.client() as client:
         assert client.post("/users", json={"username": name, "fullName": "A"}).status_code == 201
         before = client.get(f"/users/{name}").json()

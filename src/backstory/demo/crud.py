@@ -41,6 +41,7 @@ from backstory import Clock, UtcDateTime, system_clock
 from backstory.demo.command import main
 from backstory.demo.decider import NoSuchUser, UserExists
 from backstory.demo.names import MAX_LENGTH
+from backstory.demo.run import Opened
 from backstory.demo.settings import DemoSettings
 from backstory.demo.times import written
 from backstory.demo.users import (
@@ -49,7 +50,6 @@ from backstory.demo.users import (
     Health,
     NoHistory,
     PreconditionFailed,
-    Users,
     UserView,
     Written,
 )
@@ -195,12 +195,13 @@ def _make_durable(connection: DBAPIConnection, _record: object) -> None:
     cursor.close()
 
 
-async def open_crud(settings: DemoSettings) -> Users:
+async def open_crud(settings: DemoSettings) -> Opened:
     """Return the users in the table that *settings* name: `read_model`, or DATA/crud.db."""
-    engine = create_engine(settings.read_model or settings.file_url("crud.db"))
+    url = settings.read_model or settings.file_url("crud.db")
+    engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _make_durable)
-    return CrudUsers(engine)
+    return Opened(CrudUsers(engine), {"table": url})
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from backstory import StoreReadOnly
@@ -21,14 +21,22 @@ DONE: Final = 0
 FAILED: Final = 1
 UNAVAILABLE: Final = 3
 
-Opening = Callable[[DemoSettings], Awaitable[Users]]
+
+class Opened(NamedTuple):
+    """Users ready to be served, and the URL of each place they are kept in."""
+
+    users: Users
+    places: Mapping[str, str]
 
 
-async def open_event_sourced(settings: DemoSettings) -> Users:
+Opening: TypeAlias = Callable[[DemoSettings], Awaitable[Opened]]
+
+
+async def open_event_sourced(settings: DemoSettings) -> Opened:
     """Return the users that *settings* name, kept as events."""
-    return await EventSourcedUsers.open(
-        settings.store_url, settings.read_model_url, schema=settings.schema
-    )
+    store, read_model = settings.store_url, settings.read_model_url
+    users = await EventSourcedUsers.open(store, read_model, schema=settings.schema)
+    return Opened(users, {"events": store, "read model": read_model})
 
 
 def run(settings: DemoSettings, *, opening: Opening = open_event_sourced) -> int:
@@ -51,9 +59,9 @@ async def _run(settings: DemoSettings, opening: Opening) -> int:
         return UNAVAILABLE
     _make_directory(settings)
     with wish_to_stop() as wish:
-        users = await opening(settings)
+        users, places = await opening(settings)
         try:
-            app, welcome = service(users), _welcome(address, settings)
+            app, welcome = service(users), _welcome(address, places)
             # All that is there now stays: looking through it again would only hold requests up.
             gc.collect()
             gc.freeze()
@@ -80,16 +88,16 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-def _welcome(address: Address, settings: DemoSettings) -> str:
+def _welcome(address: Address, places: Mapping[str, str]) -> str:
+    shown = {"API": f"{address.url}/schema", **places}
+    lines = "\n".join(f"  {name:<12}{_without_password(url)}" for name, url in shown.items())
     return f"""The user service listens on {address.url} (Ctrl-C ends it). Try:
 
   curl -X POST {address.url}/users -H 'content-type: application/json' \\
        -d '{{"username": "donald-le", "fullName": "Donald Le"}}'
   curl {address.url}/users/donald-le
 
-  API         {address.url}/schema
-  events      {_without_password(settings.store_url)}
-  read model  {_without_password(settings.read_model_url)}"""
+{lines}"""
 
 
 def _without_password(url: str) -> str:

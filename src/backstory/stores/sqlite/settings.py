@@ -28,7 +28,7 @@ class SqliteSettings(msgspec.Struct, frozen=True, kw_only=True):
     mode: str = "rwc"
     busy_timeout: float = 10.0
     readers: int = 2
-    cache_mib: int = 32
+    cache_mib: int = 16
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
