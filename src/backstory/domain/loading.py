@@ -17,7 +17,7 @@ from backstory.core.store import EventStore
 from backstory.domain.decider import Command, Decider, Event, State
 from backstory.domain.snapshots import Snapshot, SnapshotPolicy, StateCodec, fold_fingerprint
 
-_PAGE = 2_000
+_PAGE = 1_000
 _log = logging.getLogger("backstory.domain")
 
 

@@ -8,7 +8,7 @@ events a few dozen to the statement.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 import apsw
 import msgspec
@@ -17,7 +17,7 @@ from backstory.core import encoding
 from backstory.core.appending import settle
 from backstory.core.clock import Clock, to_microseconds
 from backstory.core.events import Appended, NewEvent
-from backstory.core.expected import Expected
+from backstory.core.expected import Expected, Verdict, judge
 from backstory.core.names import category_of
 from backstory.stores.sqlite import statements as sql
 
@@ -26,6 +26,9 @@ _ROWS_AT_ONCE: Final = (64, 16, 4, 1)
 """How many events one INSERT takes; few sizes, so that all of them stay prepared."""
 
 _Row = tuple[int, str, int, int, int, bytes, bytes, bytes]
+
+Part: TypeAlias = tuple[str, Sequence[NewEvent], Expected]
+"""A stream, the events it gets, and what is expected of it: an append to several has several."""
 
 _end_decoder = msgspec.json.Decoder(list[int | None])
 
@@ -80,26 +83,30 @@ class Appender:
         recorded_us = max(to_microseconds(clock()), last_us or 0)
         return Transaction(head or 0, recorded_us, dict(zip(names, revisions, strict=True)), [])
 
-    def append(
-        self,
-        transaction: Transaction,
-        stream: str,
-        events: Sequence[NewEvent],
-        expected: Expected,
-    ) -> Appended:
-        """Take *events* in, or recognise them; raises `WrongExpectedRevision`.
+    def append(self, transaction: Transaction, parts: Sequence[Part]) -> list[Appended]:
+        """Take the events of all *parts* in, or recognise them; raises `WrongExpectedRevision`.
 
-        They are inserted by `flush` at the latest.
+        No two parts are of one stream, so each is judged by itself, and all before the first is
+        taken in. They are inserted by `flush` at the latest.
         """
+        judged = [self._judge(transaction, part) for part in parts]
+        return [
+            original or self._take_in(transaction, stream, events)
+            for original, (stream, events, _) in zip(judged, parts, strict=True)
+        ]
+
+    def _judge(self, transaction: Transaction, part: Part) -> Appended | None:
+        """Return the answer to the first try of *part*, None when it is to be written."""
+        stream, events, expected = part
         actual = transaction.ends[stream]
+        if judge(expected, actual) is Verdict.WRITE:
+            return None
         ids = [event.id.bytes for event in events]
         known = _Ids(self, transaction, stream)
         original = settle(stream, expected, actual, ids, known)
-        if original is not None:
-            return Appended(stream, original, known.position_of(original))
-        first = 0 if actual is None else actual + 1
-        self._take_in(transaction, stream, first, events, ids)
-        return Appended(stream, first + len(events) - 1, transaction.head)
+        if original is None:
+            return None
+        return Appended(stream, original, known.position_of(original))
 
     def flush(self, transaction: Transaction) -> None:
         """Insert every event that was taken in."""
@@ -112,24 +119,21 @@ class Appender:
         rows.clear()
 
     def _take_in(
-        self,
-        transaction: Transaction,
-        stream: str,
-        first: int,
-        events: Sequence[NewEvent],
-        ids: Sequence[bytes],
-    ) -> None:
+        self, transaction: Transaction, stream: str, events: Sequence[NewEvent]
+    ) -> Appended:
+        actual = transaction.ends[stream]
         category = category_of(stream)
         recorded_us = transaction.recorded_us
-        position, revision = transaction.head, first - 1
-        for event, event_id in zip(events, ids, strict=True):
+        position, revision = transaction.head, -1 if actual is None else actual
+        for event in events:
             kind = self._kind_number(category, event.type)
             position += 1
             revision += 1
-            key = (position, stream, revision, kind, recorded_us, event_id)
+            key = (position, stream, revision, kind, recorded_us, event.id.bytes)
             transaction.rows.append((*key, event.data, event.metadata))
         transaction.head = position
         transaction.ends[stream] = revision
+        return Appended(stream, revision, position)
 
     def _kind_number(self, category: str, event_type: str) -> int:
         known = self._kinds.get((category, event_type))

@@ -1,4 +1,4 @@
-"""Threads that read, each with its own connection, so that the event loop never waits for a disk.
+"""Threads that read, each with its own connection, where the event loop must not wait for the disk.
 
 A queue and `call_soon_threadsafe` instead of an executor: a read of one small aggregate costs as
 much as its way there and back, and this way is two to three times shorter.

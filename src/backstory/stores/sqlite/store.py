@@ -18,6 +18,7 @@ from backstory.core.store import Fault
 from backstory.stores.sqlite.connection import connect, prepare
 from backstory.stores.sqlite.errors import translated
 from backstory.stores.sqlite.queries import read_page
+from backstory.stores.sqlite.quick_reader import QuickReader
 from backstory.stores.sqlite.reader import Readers
 from backstory.stores.sqlite.settings import SqliteSettings
 from backstory.stores.sqlite.verify import verify
@@ -35,11 +36,12 @@ class SqliteStore:
     def __init__(
         self, settings: SqliteSettings, connections: Sequence[apsw.Connection], *, clock: Clock
     ) -> None:
-        """Take over *connections* made by `open`: writer, watcher, then readers."""
+        """Take over *connections* made by `open`: writer, watcher, quick reader, then readers."""
         self._settings = settings
         self._closed = False
-        writing, watching, *reading = connections
+        writing, watching, quick, *reading = connections
         self._watcher = Watcher(watching, settings.path)
+        self._quick_reader = QuickReader(quick)
         self._readers = Readers(reading, settings.path)
         self._writing = writing
         self._writer = Writer(writing, settings, clock=clock, on_commit=self._watcher.note)
@@ -63,11 +65,16 @@ class SqliteStore:
         if not self._settings.writable:
             message = f"{self._settings.path} was opened to read only (mode=ro)"
             raise StoreReadOnly(message)
-        return await self._writer.append(stream, batch, expected)
+        (appended,) = await self._writer.append(((stream, batch, expected),))
+        return appended
 
     async def read(self, query: Read) -> Sequence[RecordedEvent]:
         """Return one page; see `EventStore.read`."""
-        return await self._readers.ask(partial(read_page, query=query))
+        self._check_open()
+        page = self._quick_reader.read(query)
+        if page is None:
+            page = await self._readers.ask(partial(read_page, query=query))
+        return page
 
     async def head(self) -> int:
         """Return the newest position, 0 when there is none."""
@@ -92,6 +99,7 @@ class SqliteStore:
         self._closed = True
         await self._writer.close()
         await self._watcher.close()
+        self._quick_reader.close()
         await self._readers.close()
         # The last connection out folds the write-ahead log into the file.
         await asyncio.to_thread(self._writing.close)
@@ -108,7 +116,7 @@ def _connections(settings: SqliteSettings) -> list[apsw.Connection]:
             opened.append(connect(settings))
             prepare(opened[0], settings)
             reading = "ro" if settings.mode == "ro" else "rw"
-            opened.extend(connect(settings, mode=reading) for _ in range(settings.readers + 1))
+            opened.extend(connect(settings, mode=reading) for _ in range(settings.readers + 2))
     except BaseException:
         for connection in opened:
             connection.close()

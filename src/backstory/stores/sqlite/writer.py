@@ -1,8 +1,12 @@
-"""The one thread that writes: concurrent appends share a transaction and an fsync.
+"""Who writes: concurrent appends share a transaction and an fsync.
 
-While a commit is under way appends queue up, and all that have come form the next transaction.
-Each append keeps its own outcome: a conflict never reaches the transaction, and when a whole
-transaction fails its appends are tried again one by one.
+All appends that tasks ask for in one turn of the event loop form a group. While the disk is quick
+the event loop writes the group itself; when it is not, or another process holds the lock, or the
+group is large, or the write-ahead log is to be tidied up, a thread does, and whatever comes
+meanwhile waits there and forms the next group.
+
+append ──> group of this turn ──┬─ on the loop: write, answer
+                                └─ queue ──> thread: write all that waits, answer, tidy
 """
 
 from __future__ import annotations
@@ -12,40 +16,29 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from typing import Final
 
 import apsw
-import msgspec
 
 from backstory.core.clock import Clock
-from backstory.core.errors import BackstoryError, OutcomeUnknown, StoreClosed
-from backstory.core.events import Appended, NewEvent
-from backstory.core.expected import Expected, WrongExpectedRevision
-from backstory.stores.sqlite.appender import Appender
-from backstory.stores.sqlite.errors import translated_error
+from backstory.core.errors import StoreClosed
+from backstory.core.events import Appended
+from backstory.stores.sqlite.appender import Part
+from backstory.stores.sqlite.group import GroupCommit, Pending
+from backstory.stores.sqlite.pace import Pace
 from backstory.stores.sqlite.settings import SqliteSettings
 
-_MOST_TOGETHER = 2_000
+_MOST_TOGETHER: Final = 2_000
 """Most appends in one transaction, so that none waits for an endless one."""
 
-_MOST_BYTES_TOGETHER = 64 * 1024 * 1024
-
-
-class _Pending(msgspec.Struct):
-    """An append on its way: what to write, and who waits for the outcome."""
-
-    stream: str
-    events: tuple[NewEvent, ...]
-    expected: Expected
-    future: asyncio.Future[Appended]
-    outcome: Appended | BackstoryError | None = None
-
-    @property
-    def size(self) -> int:
-        return sum([len(event.data) for event in self.events])
+_MOST_BYTES_TOGETHER: Final = 64 * 1024 * 1024
+_SLOW_COMMIT: Final = 0.002
+_MOST_ON_THE_LOOP: Final = 256
+_MOST_BYTES_ON_THE_LOOP: Final = 256 * 1024
 
 
 class Writer:
-    """Accepts appends from event loops and writes them from one thread."""
+    """Accepts appends from the tasks of one event loop."""
 
     def __init__(
         self,
@@ -55,121 +48,96 @@ class Writer:
         clock: Clock,
         on_commit: Callable[[int], None],
     ) -> None:
-        """Write over *connection*; *on_commit* is told each new head, in the waiting loop."""
-        self._connection = connection
-        self._settings = settings
-        self._clock = clock
+        """Write over *connection*; *on_commit* is told each new head, in the event loop."""
+        self._commit = GroupCommit(connection, settings, clock=clock)
         self._on_commit = on_commit
-        self._appender = Appender(connection)
-        self._queue: SimpleQueue[_Pending | None] = SimpleQueue()
+        self._pace = Pace(slow=_SLOW_COMMIT)
+        self._gathered: list[Pending] = []
+        self._with_thread = 0
+        self._queue: SimpleQueue[Pending | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="backstory-writer", daemon=True)
         self._thread.start()
 
-    async def append(
-        self, stream: str, events: tuple[NewEvent, ...], expected: Expected
-    ) -> Appended:
-        """Return where *events* stand once they are on the disk."""
+    def append(self, parts: Sequence[Part]) -> asyncio.Future[Sequence[Appended]]:
+        """Write the events of *parts*, all or none; the result is there once they are on disk."""
         if self._closed:
             raise StoreClosed
-        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Pending(stream, events, expected, future))
-        return await future
+        loop = asyncio.get_running_loop()
+        if not self._gathered:
+            loop.call_soon(self._turn)
+        pending = Pending(parts, loop.create_future())
+        self._gathered.append(pending)
+        return pending.future
 
     async def close(self) -> None:
         """Write what was accepted, then end the thread."""
         self._closed = True
+        self._hand_over(self._take_gathered())
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _take_gathered(self) -> list[Pending]:
+        group, self._gathered = self._gathered, []
+        return group
+
+    def _turn(self) -> None:
+        """Write what this turn of the event loop gathered, or have it written."""
+        group = self._take_gathered()
+        if not group:  # closed meanwhile
+            return
+        if self._may_write_here(group):
+            head = self._commit.write_at_once(group)
+            if head is not None:
+                self._pace.took(self._commit.seconds_at_disk)
+                self._answer(group, head)
+                return
+        self._hand_over(group)
+
+    def _may_write_here(self, group: Sequence[Pending]) -> bool:
+        return (
+            not self._with_thread
+            and not self._commit.log_is_full
+            and self._pace.quick
+            and len(group) <= _MOST_ON_THE_LOOP
+            and sum([pending.size for pending in group]) <= _MOST_BYTES_ON_THE_LOOP
+        )
+
+    def _hand_over(self, group: Sequence[Pending]) -> None:
+        self._with_thread += len(group)
+        for pending in group:
+            self._queue.put(pending)
+
+    def _answer(self, group: Sequence[Pending], head: int) -> None:
+        for pending in group:
+            pending.answer()
+        if head:
+            self._on_commit(head)
 
     def _run(self) -> None:
         ended = False
         while not ended:
-            batch, ended = self._take()
-            head = self._write_together(batch)
-            for loop, answered in _by_loop(batch).items():
-                # A closed loop has nobody waiting any more.
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._deliver, answered, head)
+            group, ended = self._take_queued()
+            if not group:
+                continue
+            head = self._commit.write(group)
+            # A closed loop has nobody waiting any more.
+            with contextlib.suppress(RuntimeError):
+                group[0].future.get_loop().call_soon_threadsafe(self._take_back, group, head)
+            if self._commit.log_is_full:
+                self._commit.tidy()
 
-    def _take(self) -> tuple[list[_Pending], bool]:
+    def _take_back(self, group: Sequence[Pending], head: int) -> None:
+        self._with_thread -= len(group)
+        self._answer(group, head)
+
+    def _take_queued(self) -> tuple[list[Pending], bool]:
         """Return all that is waiting to be written, at least one; and whether that was the last."""
-        batch: list[_Pending] = []
+        group: list[Pending] = []
         size = 0
         while (pending := self._queue.get()) is not None:
-            batch.append(pending)
+            group.append(pending)
             size += pending.size
-            if len(batch) >= _MOST_TOGETHER or size >= _MOST_BYTES_TOGETHER or self._queue.empty():
-                return batch, False
-        return batch, True
-
-    def _deliver(self, batch: list[_Pending], head: int) -> None:
-        for pending in batch:
-            if pending.future.done():  # cancelled while it was written
-                continue
-            if isinstance(pending.outcome, Appended):
-                pending.future.set_result(pending.outcome)
-            else:
-                pending.future.set_exception(pending.outcome or OutcomeUnknown())
-        if head:
-            self._on_commit(head)
-
-    def _write_together(self, batch: Sequence[_Pending]) -> int:
-        """Write *batch* in one transaction, or one by one when that fails; return the new head."""
-        head = self._write(batch)
-        if head is None and len(batch) > 1:
-            head = max((self._write([pending]) or 0 for pending in batch), default=0)
-        return head or 0
-
-    def _write(self, batch: Sequence[_Pending]) -> int | None:
-        if not batch:
-            return 0
-        committing = False
-        try:
-            streams = [pending.stream for pending in batch]
-            transaction = self._appender.begin(streams, self._clock)
-            before = transaction.head
-            for pending in batch:
-                try:
-                    pending.outcome = self._appender.append(
-                        transaction, pending.stream, pending.events, pending.expected
-                    )
-                except WrongExpectedRevision as conflict:
-                    pending.outcome = conflict
-            self._appender.flush(transaction)
-            committing = transaction.head != before
-            self._connection.execute("COMMIT" if committing else "ROLLBACK")
-        except apsw.Error as error:
-            self._roll_back()
-            failure = self._failure(error, committing=committing)
-        except Exception as error:  # noqa: BLE001 - belongs to those who wait; the thread goes on
-            self._roll_back()
-            failure = OutcomeUnknown()
-            failure.__cause__ = error
-        else:
-            return transaction.head
-        for pending in batch:
-            pending.outcome = failure
-        return None
-
-    def _failure(self, error: apsw.Error, *, committing: bool) -> BackstoryError:
-        # When syncing fails the commit may still reach the disk, and come back after a crash.
-        failure: BackstoryError
-        if committing and isinstance(error, apsw.IOError):
-            failure = OutcomeUnknown()
-        else:
-            failure = translated_error(error, self._settings.path)
-        failure.__cause__ = error
-        return failure
-
-    def _roll_back(self) -> None:
-        self._appender.forget()
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-
-def _by_loop(batch: Sequence[_Pending]) -> dict[asyncio.AbstractEventLoop, list[_Pending]]:
-    loops: dict[asyncio.AbstractEventLoop, list[_Pending]] = {}
-    for pending in batch:
-        loops.setdefault(pending.future.get_loop(), []).append(pending)
-    return loops
+            if len(group) >= _MOST_TOGETHER or size >= _MOST_BYTES_TOGETHER or self._queue.empty():
+                return group, False
+        return group, True
