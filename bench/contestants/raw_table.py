@@ -67,12 +67,12 @@ def insert_together(connection: apsw.Connection, rows: Iterable[Row]) -> None:
 
 
 class Rows:
-    """Makes rows to insert; payloads are encoded beforehand: only the driver is measured."""
+    """Makes rows to insert of typed events: who has no product encodes them as well."""
 
     def __init__(self) -> None:
         """Begin with an empty table."""
         self._position = 0
-        self._payloads = [(_encode(event), _encode(meta)) for event, meta in samples()]
+        self._samples = samples()
 
     def stream(self, number: int, length: int = 1) -> list[Row]:
         """Return the rows of a new stream."""
@@ -81,10 +81,9 @@ class Rows:
         rows: list[Row] = []
         for revision in range(length):
             self._position += 1
-            data, meta = self._payloads[self._position % SAMPLES]
-            rows.append(
-                (self._position, name, revision, urandom(16), USER_CREATED, data, meta, now)
-            )
+            event, meta = self._samples[self._position % SAMPLES]
+            key = (self._position, name, revision, urandom(16), USER_CREATED)
+            rows.append((*key, _encode(event), _encode(meta), now))
         return rows
 
 
