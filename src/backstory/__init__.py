@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backstory.application import AnyDecider, Application, Check, Reactor, load_application
     from backstory.blocking import BlockingRepository, BlockingStore, Portal, open_blocking_store
+    from backstory.core.appending import StreamAppend
     from backstory.core.clock import Clock, system_clock
     from backstory.core.errors import (
         AppendTooLarge,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         InvalidRead,
         InvalidSetting,
         OutcomeUnknown,
+        PowerMissing,
         ProjectionError,
         ReadModelUnavailable,
         SchemaError,
@@ -56,10 +58,19 @@ if TYPE_CHECKING:
     from backstory.core.read import BACKWARDS, FORWARDS, Read
     from backstory.core.reading import events, pages
     from backstory.core.schema import EventType, Schema, Upcaster
-    from backstory.core.store import EventStore, Fault, Power, Verifying
+    from backstory.core.store import (
+        AppendingSeveral,
+        EventStore,
+        Fault,
+        Power,
+        Verifying,
+        append_several,
+    )
     from backstory.domain.context import Context
     from backstory.domain.decider import Decider, decider_of
-    from backstory.domain.repository import Decision, Loaded, Repository
+    from backstory.domain.decision import Decision, Loaded
+    from backstory.domain.drafting import Thing
+    from backstory.domain.repository import Repository
     from backstory.domain.snapshots import (
         DirectorySnapshots,
         MemorySnapshots,
@@ -67,6 +78,7 @@ if TYPE_CHECKING:
         SnapshotPolicy,
         SnapshotStore,
     )
+    from backstory.domain.together import execute_together
     from backstory.projections.columns import UtcDateTime
     from backstory.projections.parked import ParkedEvent, ParkedEvents, Retried
     from backstory.projections.policy import Park, Retry, Stop
@@ -86,6 +98,7 @@ __all__ = [
     "AnyDecider",
     "AppendTooLarge",
     "Appended",
+    "AppendingSeveral",
     "Application",
     "BackstoryError",
     "Batch",
@@ -124,6 +137,7 @@ __all__ = [
     "ParkedEvents",
     "Portal",
     "Power",
+    "PowerMissing",
     "Projection",
     "ProjectionError",
     "Reactor",
@@ -149,7 +163,9 @@ __all__ = [
     "StoreReadOnly",
     "StoreUnavailable",
     "StoreVersionUnsupported",
+    "StreamAppend",
     "Subscription",
+    "Thing",
     "TooManyConflicts",
     "UndecodableEvent",
     "UnknownEventType",
@@ -159,8 +175,10 @@ __all__ = [
     "Verifying",
     "Worker",
     "WrongExpectedRevision",
+    "append_several",
     "decider_of",
     "events",
+    "execute_together",
     "load_application",
     "open_blocking_store",
     "open_store",
@@ -185,6 +203,7 @@ _HOMES = {
         "Portal",
         "open_blocking_store",
     ),
+    "backstory.core.appending": ("StreamAppend",),
     "backstory.core.clock": (
         "Clock",
         "system_clock",
@@ -205,6 +224,7 @@ _HOMES = {
         "InvalidRead",
         "InvalidSetting",
         "OutcomeUnknown",
+        "PowerMissing",
         "ProjectionError",
         "ReadModelUnavailable",
         "SchemaError",
@@ -252,21 +272,24 @@ _HOMES = {
         "Upcaster",
     ),
     "backstory.core.store": (
+        "AppendingSeveral",
         "EventStore",
         "Fault",
         "Power",
         "Verifying",
+        "append_several",
     ),
     "backstory.domain.context": ("Context",),
     "backstory.domain.decider": (
         "Decider",
         "decider_of",
     ),
-    "backstory.domain.repository": (
+    "backstory.domain.decision": (
         "Decision",
         "Loaded",
-        "Repository",
     ),
+    "backstory.domain.drafting": ("Thing",),
+    "backstory.domain.repository": ("Repository",),
     "backstory.domain.snapshots": (
         "DirectorySnapshots",
         "MemorySnapshots",
@@ -274,6 +297,7 @@ _HOMES = {
         "SnapshotPolicy",
         "SnapshotStore",
     ),
+    "backstory.domain.together": ("execute_together",),
     "backstory.projections.columns": ("UtcDateTime",),
     "backstory.projections.parked": ("ParkedEvent", "ParkedEvents", "Retried"),
     "backstory.projections.policy": (

@@ -17,11 +17,12 @@ from functools import update_wrapper
 from types import TracebackType
 from typing import Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
+from backstory.core.appending import StreamAppend
 from backstory.core.errors import InvalidInput, StoreClosed
-from backstory.core.events import RecordedEvent
+from backstory.core.events import Appended, RecordedEvent
 from backstory.core.read import Read
 from backstory.core.reading import pages
-from backstory.core.store import EventStore
+from backstory.core.store import EventStore, append_several
 from backstory.domain.decider import Command, Event, State
 from backstory.domain.repository import Repository
 from backstory.stores.open import open_store
@@ -195,6 +196,10 @@ class BlockingStore:
         """Speak for the store *asynchronous*, which is used through *portal* alone."""
         self.asynchronous = asynchronous
         self.portal = portal
+
+    def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+        """Append to several streams, all or none; see `backstory.append_several`."""
+        return self.portal.call(append_several, self.asynchronous, appends)
 
     def pages(self, query: Read) -> Iterator[Sequence[RecordedEvent]]:
         """Yield page after page of *query* until nothing is left; see `backstory.pages`."""

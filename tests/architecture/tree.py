@@ -31,7 +31,8 @@ def project_files() -> tuple[Path, ...]:
             for name in folders
             if name not in _NOT_OURS and (name == ".ci" or not name.startswith("."))
         ]
-        found += [Path(folder, name) for name in names]
+        # A worktree has a file where a clone has a folder.
+        found += [Path(folder, name) for name in names if name != ".git"]
     return tuple(sorted(found))
 
 

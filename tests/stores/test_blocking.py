@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import ClassVar
 
 from backstory.blocking import BlockingStore, Portal
+from backstory.core.appending import StreamAppend
 from backstory.core.clock import Clock
 from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
@@ -36,6 +37,11 @@ class InThreads:
         append = self._blocking.append
         # The thread starts later; a blocking caller could not change the list in between.
         return await asyncio.to_thread(append, stream, copy(events), expected=expected)
+
+    async def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+        """Append to several streams from a thread."""
+        append_several = self._blocking.append_several
+        return await asyncio.to_thread(append_several, deepcopy(appends))
 
     async def read(self, query: Read) -> Sequence[RecordedEvent]:
         """Read from a thread."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sqlite3
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,15 @@ from backstory.core.read import BACKWARDS, FORWARDS, Read
 from backstory.core.store import EventStore
 from backstory.stores.memory import MemoryStore
 from backstory.stores.open import open_store
+from backstory.stores.powers import POWERS
 from backstory.testing import Opener, StoreContract, machine_of
 from backstory.testing.contract import waiting
-from tests.stores import broken
+from tests.stores import broken, broken_several
+from tests.stores.broken_several import Test
 
 Contract = StoreContract
-Test = Callable[..., Awaitable[None]]
-Case = tuple[type[MemoryStore], Test, dict[str, object]]
 
-CASES: list[Case] = [
+CASES: list[tuple[type[MemoryStore], Test, dict[str, object]]] = [
     (broken.LateArrival, Contract.test_no_event_arrives_late, {}),
     (broken.LateArrival, Contract.test_followers_see_every_position_once_and_in_order, {}),
     (
@@ -98,6 +97,7 @@ CASES: list[Case] = [
         {"call": lambda store: store.head()},
     ),
     (broken.LosesTheNewest, Contract.test_an_event_is_visible_as_soon_as_append_returns, {}),
+    *broken_several.CASES,
 ]
 SEEN_BY_THE_MACHINE = (
     broken.BurntPosition,
@@ -113,6 +113,14 @@ SEEN_BY_THE_MACHINE = (
     broken.OneIdEverywhere,
     broken.LosesTheNewest,
     broken.ShowsHalfAnAppend,
+    broken_several.OneAfterTheOther,
+    broken_several.ByName,
+    broken_several.TellsTheLastConflict,
+    broken_several.TakesAStreamTwice,
+    broken_several.ForgetsParts,
+    broken_several.KnowsAllOrNone,
+    broken_several.TrustsAKnownPart,
+    broken_several.OneIdInAllStreams,
 )
 
 
@@ -172,7 +180,9 @@ def test_the_state_machine_finds_a_broken_store(store: type[MemoryStore]) -> Non
         database=None,
     )
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(machine_of(make, durable=False), settings=without_shrinking)
+        run_state_machine_as_test(
+            machine_of(make, powers=POWERS["memory"]), settings=without_shrinking
+        )
 
 
 async def test_a_store_that_loses_acknowledged_events_on_a_crash_is_caught(
@@ -199,6 +209,8 @@ async def test_a_store_that_forgets_when_closed_is_not_durable(tmp_path: Path) -
     for test in (
         Contract.test_a_reopened_store_holds_what_it_held,
         Contract.test_a_reopened_store_goes_on_where_it_ended,
+        Contract.test_several_streams_are_there_after_reopening,
+        Contract.test_a_process_killed_while_it_moves_leaves_no_half_of_a_move,
     ):
         with pytest.raises((Exception, pytest.fail.Exception)):
             await run(test, opener_of(MemoryStore, tmp_path), {})
@@ -210,6 +222,7 @@ async def test_stores_that_do_not_see_each_other_are_not_shared(tmp_path: Path) 
         Contract.test_two_stores_at_one_place_are_one,
         Contract.test_of_two_stores_racing_at_one_place_one_wins,
         Contract.test_exactly_one_process_wins_each_revision,
+        Contract.test_processes_that_move_between_two_streams_keep_what_both_hold,
     ):
         with pytest.raises((Exception, pytest.fail.Exception)):
             await run(test, opener_of(MemoryStore, tmp_path), {})

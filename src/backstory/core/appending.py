@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Protocol
+
+import msgspec
 
 from backstory.core.errors import AppendTooLarge, InvalidEvent, InvalidInput
 from backstory.core.events import NewEvent
 from backstory.core.expected import (
+    ANY,
     Expected,
     Verdict,
     WrongExpectedRevision,
@@ -16,6 +20,14 @@ from backstory.core.expected import (
     judge,
 )
 from backstory.core.names import MAX_APPEND_BYTES, MAX_APPEND_EVENTS, check_stream_name
+
+
+class StreamAppend(msgspec.Struct, frozen=True):
+    """The part of an append to several streams that concerns one of them; see `append_several`."""
+
+    stream: str
+    events: Sequence[NewEvent]
+    expected: Expected = ANY
 
 
 class StreamIds(Protocol):
@@ -53,8 +65,44 @@ def check_append(
             )
             raise InvalidEvent(message)
     if len(batch) > 1:
-        _check_together(batch)
+        _check_size(batch)
+        if len({event.id for event in batch}) != len(batch):
+            message = "one event id appears twice in the append; every event needs its own"
+            raise InvalidEvent(message)
     return batch
+
+
+def check_append_several(appends: Sequence[StreamAppend]) -> tuple[StreamAppend, ...]:
+    """Return the parts of an append to several streams that a store may try, events as tuples.
+
+    Raises what `check_append` raises for any part, `AppendTooLarge` when all parts together hold
+    too much, and `InvalidInput` for no parts, for other things than `StreamAppend`, and for a
+    stream named twice.
+    """
+    parts = tuple(_checked_part(given) for given in _parts_of(appends))
+    if not parts:
+        message = "nothing to append: give at least one StreamAppend"
+        raise InvalidInput(message)
+    if len({part.stream for part in parts}) != len(parts):
+        message = "a stream is named twice in one append; put its events together, in order"
+        raise InvalidInput(message)
+    _check_size(tuple(chain.from_iterable(part.events for part in parts)))
+    return parts
+
+
+def _parts_of(appends: object) -> Iterable[object]:
+    if not isinstance(appends, Iterable):
+        message = f"several appends are a sequence of StreamAppend, not {type(appends).__name__}"
+        raise InvalidInput(message)
+    return appends
+
+
+def _checked_part(given: object) -> StreamAppend:
+    if not isinstance(given, StreamAppend):
+        message = f"several appends are StreamAppend values, not {type(given).__name__}"
+        raise InvalidInput(message)
+    events = check_append(given.stream, given.events, given.expected)
+    return StreamAppend(given.stream, events, given.expected)
 
 
 def _taken(events: object) -> tuple[NewEvent, ...]:
@@ -64,15 +112,12 @@ def _taken(events: object) -> tuple[NewEvent, ...]:
     return tuple(events)
 
 
-def _check_together(batch: tuple[NewEvent, ...]) -> None:
+def _check_size(batch: tuple[NewEvent, ...]) -> None:
     if len(batch) > MAX_APPEND_EVENTS:
         raise AppendTooLarge(size=len(batch), limit=MAX_APPEND_EVENTS, unit="events")
     size = sum(len(event.data) + len(event.metadata) for event in batch)
     if size > MAX_APPEND_BYTES:
         raise AppendTooLarge(size=size, limit=MAX_APPEND_BYTES, unit="bytes")
-    if len({event.id for event in batch}) != len(batch):
-        message = "one event id appears twice in the append; every event needs its own"
-        raise InvalidEvent(message)
 
 
 def settle(

@@ -11,6 +11,7 @@ BackstoryError
 ├── StoreError
 │   ├── WrongExpectedRevision
 │   ├── OutcomeUnknown
+│   ├── PowerMissing
 │   ├── StoreClosed
 │   ├── StoreDamaged
 │   ├── StoreVersionUnsupported
@@ -126,6 +127,21 @@ class OutcomeUnknown(StoreError):
     Appended again at the same place, they are answered with the original result when they are
     there, and stored when they are not.
     """
+
+
+class PowerMissing(StoreError):
+    """The store cannot do this; take one that can."""
+
+    store: str
+    power: str
+
+    def __init__(self, *, store: str, power: str) -> None:
+        """Report the *store* and the *power* it lacks, in the words of the table of stores."""
+        self.store, self.power = store, power
+        super().__init__(
+            f"{store} is no store that {power}. "
+            "The page 'Stores' of the reference says which ones are."
+        )
 
 
 class StoreClosed(StoreError):

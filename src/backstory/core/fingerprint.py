@@ -6,6 +6,7 @@ methods of classes, constants, defaults, closures. What other packages hold ente
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import inspect
@@ -28,22 +29,30 @@ _PLAIN = (
 )
 _WORD = re.compile(r"[^\W\d]\w*")
 _CODE_PARTS = (
-    *("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags"),
-    *("co_names", "co_varnames", "co_freevars", "co_cellvars"),
-    *("co_code", "co_exceptiontable", "co_consts"),
+    *("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_varnames"),
+    "co_exceptiontable",
 )
+_HAS_DOCSTRING = 0x4000000  # of co_flags, from Python 3.14 on
 
 
-def fingerprint(*values: object) -> str:
+StandIn = Callable[[object], object]
+"""Answers what a thing of another package means, in plain data; None for what it does not know."""
+
+
+def fingerprint(
+    *values: object, within: Iterable[object] = (), stand_in: StandIn = lambda _: None
+) -> str:
     """Return a hash of *values* and of all the code they reach, the same in every process.
 
     Functions, classes, plain data and tuples of them are followed through the top-level packages
-    that the values themselves come from. It may change without need (a docstring, another Python
-    version). Not seen: what code reaches through attributes of objects it is handed whose class is
-    named nowhere, and changes inside other packages.
+    that the values themselves and those *within* come from. What *stand_in* has an answer for
+    counts by that. Comments and the docstrings of functions do not count. It may change without
+    need (the docstring of a class, another Python version). Not seen: what code reaches through
+    attributes of objects it is handed whose class is named nowhere, and changes inside other
+    packages.
     """
-    packages = frozenset(_packages(values)) - sys.stdlib_module_names
-    return _Walk(packages).digest(values)
+    packages = frozenset(_packages((*values, *within))) - sys.stdlib_module_names
+    return _Walk(packages, stand_in).digest(values)
 
 
 def _packages(values: Iterable[object]) -> Iterator[str]:
@@ -69,8 +78,9 @@ def _label(value: object) -> str:
 class _Walk:
     """One walk over everything that values reach; it meets each thing once."""
 
-    def __init__(self, packages: frozenset[str]) -> None:
+    def __init__(self, packages: frozenset[str], stand_in: StandIn) -> None:
         self._packages = packages
+        self._stand_in = stand_in
         self._digests: dict[int, str] = {}
         self._met: list[object] = []  # keeps what was met alive, so that no id is used twice
 
@@ -89,14 +99,17 @@ class _Walk:
 
     def _parts(self, value: object) -> Iterator[str]:
         yield _label(value)
-        if isinstance(value, Mapping):
+        meaning = self._stand_in(value)
+        if meaning is not None:
+            yield self.digest(meaning)
+        elif isinstance(value, Mapping):
             yield from (self.digest(item) for pair in value.items() for item in pair)
         elif isinstance(value, tuple | list):
             yield from map(self.digest, value)
         elif isinstance(value, set | frozenset):
             yield from map(self.digest, sorted(value, key=_label))
         elif isinstance(value, CodeType):
-            yield from (self.digest(getattr(value, part)) for part in _CODE_PARTS)
+            yield from map(self.digest, _code_parts(value))
         elif get_origin(value) is not None:
             yield from map(self.digest, (get_origin(value), *get_args(value)))
         elif isinstance(value, type):
@@ -190,6 +203,15 @@ def _content(cell: object) -> object:
         return cell.cell_contents  # type: ignore[attr-defined]  # a cell; its type has no name
     except ValueError:  # not filled yet
         return None
+
+
+def _code_parts(code: CodeType) -> Iterator[object]:
+    """Yield each step of a function's code with what it works on; a docstring is no step."""
+    yield from (getattr(code, part) for part in _CODE_PARTS)
+    yield code.co_flags & ~_HAS_DOCSTRING
+    for step in dis.get_instructions(code):
+        yield step.opname
+        yield step.argval
 
 
 def _names(code: CodeType) -> Iterator[str]:

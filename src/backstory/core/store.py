@@ -11,6 +11,8 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from backstory.core.appending import StreamAppend
+from backstory.core.errors import PowerMissing
 from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
 from backstory.core.read import Read
@@ -76,6 +78,7 @@ class Power(Enum):
     DURABLE = "keeps events across restarts and kill -9"
     SHARED = "may be used by several processes at once"
     VERIFIABLE = "can check all it holds"
+    SEVERAL = "appends to several streams, all or none"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -98,3 +101,34 @@ class Verifying(Protocol):
         whatever the medium itself can check. Reads only; memory stays bounded.
         """
         ...
+
+
+@runtime_checkable
+class AppendingSeveral(Protocol):
+    """The power to append to several streams at once (`Power.SEVERAL`)."""
+
+    async def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+        """Append to several streams, all or none, and answer for each what `append` would.
+
+        What `append` promises holds for all of them together: they take contiguous positions, part
+        after part in the order given, have one `recorded_at`, become durable and visible at once.
+
+        A part that repeats an earlier append, by the rule of `append`, writes nothing and answers
+        the original; the other parts are written. So an append to several streams may be repeated
+        as a whole.
+
+        Raises as `append` does: `WrongExpectedRevision` for the first part whose stream is not as
+        it expects, with nothing written to any stream; `InvalidInput` also for no parts and for a
+        stream named twice. The limits of one append bound all parts together.
+        """
+        ...
+
+
+async def append_several(store: EventStore, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+    """Append to several streams of *store*, all or none; see `AppendingSeveral.append_several`.
+
+    Raises `PowerMissing` when the store has no such power.
+    """
+    if not isinstance(store, AppendingSeveral):
+        raise PowerMissing(store=type(store).__name__, power=Power.SEVERAL.value)
+    return await store.append_several(appends)

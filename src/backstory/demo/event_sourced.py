@@ -10,10 +10,8 @@ from uuid import UUID
 import msgspec
 
 from backstory import (
-    NO_STREAM,
     BackstoryError,
     Clock,
-    Context,
     Decision,
     EventStore,
     Read,
@@ -35,7 +33,6 @@ from backstory.demo.decider import (
     NoSuchUser,
     RenameUser,
     User,
-    decide,
     user_decider,
 )
 from backstory.demo.events import UserCreated
@@ -104,30 +101,14 @@ class EventSourcedUsers:
     async def create(self, username: str, full_name: str, *, key: UUID | None) -> Written:
         """Create a user; see `Users.create`."""
         command = CreateUser(username, full_name, written(self._clock()))
-        if key is None:
-            new = await self._create_first(command)
-            if new is not None:
-                return new
-        decision = await self._repository.execute(username, command, command_id=key)
+        # Most users are new, so the append itself asks whether this one is: no read before it.
+        decision = await self._repository.execute(
+            username, command, assume_new=True, command_id=key
+        )
         for event in decision.events:
             if isinstance(event, UserCreated) and event.fullName != full_name:
                 raise KeyReused
         return _written(username, full_name, decision)
-
-    async def _create_first(self, command: CreateUser) -> Written | None:
-        """Create a user whose stream does not exist; None when it does.
-
-        Most users are new, so the append itself asks whether this one is: no read comes before it.
-        """
-        (event,) = decide(command, user_decider.initial)
-        context = Context.start()
-        new = users.schema.encode(event, metadata={"command": "CreateUser", **context.metadata()})
-        stream = self._repository.stream_of(command.username)
-        try:
-            appended = await self._store.append(stream, [new], expected=NO_STREAM)
-        except WrongExpectedRevision:
-            return None
-        return Written(command.username, command.full_name, appended.revision, appended.position)
 
     async def rename(self, username: str, full_name: str, *, matches: int | None) -> Written:
         """Rename a user; see `Users.rename`."""

@@ -39,7 +39,7 @@ class Folded(msgspec.Struct, Generic[State], frozen=True):
         return 0 if self.last is None else self.last.position
 
 
-class Loader(Generic[Command, Event, State]):
+class Loader(Generic[Event, State]):
     """Folds streams, from a snapshot on where one can be trusted."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Loader(Generic[Command, Event, State]):
         self.decode_page: Callable[[Sequence[RecordedEvent]], list[Event]] = cast(
             "Callable[[Sequence[RecordedEvent]], list[Event]]", schema.decode_page
         )
-        self._decider = decider
+        self._initial, self._evolve = decider.initial, decider.evolve
         self._policy = policy
         self._codec: StateCodec[State] | None = None
         if policy is not None:
@@ -70,7 +70,7 @@ class Loader(Generic[Command, Event, State]):
             folded = await self._fold(state, stream, until, snapshot)
             if folded is not None:
                 return folded
-        scratch = await self._fold(self._decider.initial, stream, until, None)
+        scratch = await self._fold(self._initial, stream, until, None)
         return cast("Folded[State]", scratch)
 
     async def _fold(
@@ -79,7 +79,7 @@ class Loader(Generic[Command, Event, State]):
         """Fold what follows *anchor*; None when the event it was taken at is not where it says."""
         # Its own event is read too: in a restored or replaced store another may stand there.
         after = None if anchor is None else anchor.revision - 1
-        decode_page, evolve = self.decode_page, self._decider.evolve
+        decode_page, evolve = self.decode_page, self._evolve
         last, count = None, 0
         async for page in pages(
             self._store, Read(stream=stream, after=after, until=until, limit=_PAGE)

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from itertools import islice
+from collections.abc import Mapping
 from typing import Generic
 from uuid import UUID
 
 import msgspec
 
-from backstory.core.errors import (
-    InvalidEvent,
-    InvalidInput,
-    InvalidName,
-    SchemaError,
-    TooManyConflicts,
-)
-from backstory.core.events import Appended, NewEvent, RecordedEvent
+from backstory.core.errors import InvalidInput, InvalidName, TooManyConflicts
 from backstory.core.expected import (
     ANY,
     NO_STREAM,
@@ -32,37 +21,13 @@ from backstory.core.ids import IdSource, uuid7
 from backstory.core.names import category_of, check_stream_name
 from backstory.core.schema import Schema
 from backstory.core.store import EventStore
-from backstory.domain.context import COMMAND, Context
+from backstory.domain.context import Context
 from backstory.domain.decider import Command, Decider, Event, State
+from backstory.domain.decision import Decision, Loaded
+from backstory.domain.drafting import Draft, Drafting, Thing, described
 from backstory.domain.loading import Folded, Loader
-from backstory.domain.once import append_once, event_ids, events_of
+from backstory.domain.once import pause_before, until_answered
 from backstory.domain.snapshots import SnapshotPolicy
-
-_PAUSE = 0.002
-
-
-class Loaded(msgspec.Struct, Generic[State], frozen=True):
-    """A thing as it was loaded: its state, and the revision and position the state is of.
-
-    Without a stream the state is the decider's initial one, revision None and position 0.
-    """
-
-    state: State
-    revision: int | None
-    position: int
-
-
-class Decision(msgspec.Struct, Generic[Event, State], frozen=True):
-    """What came of a command: the events decided, the state after them, and where they stand.
-
-    `appended` is None when the decider had nothing to say; the rest then tells what was loaded.
-    """
-
-    events: tuple[Event, ...]
-    state: State
-    revision: int | None
-    position: int
-    appended: Appended | None
 
 
 class Repository(Generic[Command, Event, State]):
@@ -94,13 +59,11 @@ class Repository(Generic[Command, Event, State]):
         if attempts < 1:
             message = f"a command needs at least one attempt, not {attempts}"
             raise InvalidInput(message)
-        self._store = store
-        self._schema = schema
         self._decider = decider
         self._category = category
         self._attempts = attempts
-        self._ids = ids
-        self._loader = Loader(store, schema, decider, snapshots)
+        loader = Loader(store, schema, decider, snapshots)
+        self._drafting = Drafting(store, schema, decider, loader, ids)
 
     def stream_of(self, key: str) -> str:
         """Return the name of the stream of *key*; raises `InvalidName` when there can be none."""
@@ -110,6 +73,10 @@ class Repository(Generic[Command, Event, State]):
             raise InvalidName(message)
         return check_stream_name(f"{self._category}-{key}")
 
+    def thing(self, key: str) -> Thing[Event, State]:
+        """Return the thing of *key* for `execute_together`; raises `InvalidName`."""
+        return Thing(self.stream_of(key), self._drafting)
+
     async def load(self, key: str, *, until: int | None = None) -> Loaded[State]:
         """Return the state of *key*, as of the position *until* when one is given.
 
@@ -117,7 +84,7 @@ class Repository(Generic[Command, Event, State]):
         cannot name a stream, `SchemaError` for an event the schema cannot read, and what `evolve`
         and the store raise.
         """
-        folded = await self._loader.load(self.stream_of(key), until)
+        folded = await self._drafting.loader.load(self.stream_of(key), until)
         return Loaded(folded.state, folded.revision, folded.position)
 
     async def execute(
@@ -127,6 +94,7 @@ class Repository(Generic[Command, Event, State]):
         *,
         context: Context | None = None,
         expected: Expected | None = None,
+        assume_new: bool = False,
         command_id: UUID | None = None,
     ) -> Decision[Event, State]:
         """Load *key*, let the decider decide *command*, and append what it decides.
@@ -137,6 +105,12 @@ class Repository(Generic[Command, Event, State]):
 
         *expected* is what the caller saw (`If-Match`): the command is only decided on a stream that
         meets it. *context* says who asks and why; without one a new correlation starts.
+
+        *assume_new* saves the load where most things do not exist yet: the command is decided on
+        the initial state first, and the append itself asks whether the stream is missing. When it
+        is not, or when the decider refuses or has nothing to say, the thing is loaded and the
+        command decided as ever. It is a hint and changes no outcome; `expected=NO_STREAM` takes it
+        by itself, a *command_id* leaves it aside.
 
         *command_id*, chosen by the caller, makes the command safe to send again: when an event of
         it stands in the stream already, nothing is decided or checked and the answer is that of the
@@ -150,80 +124,54 @@ class Repository(Generic[Command, Event, State]):
         order = _Order(
             stream=self.stream_of(key),
             command=command,
-            metadata=_complete(context or Context.start(ids=self._ids), command),
+            metadata=described(context or Context.start(ids=self._drafting.ids), command),
             required=ANY if expected is None else check_expected(expected),
             command_id=command_id,
         )
+        if order.may_be_new(assumed=assume_new):
+            decision = await self._decide_unseen(order)
+            if decision is not None:
+                return decision
         for attempt in range(self._attempts):
-            if attempt:  # contenders spread out, so that fewer of them meet again
-                await asyncio.sleep(random.random() * _PAUSE * 2**attempt)  # noqa: S311 - no secret
+            await pause_before(attempt)
             decision = await self._attempt(order)
             if decision is not None:
                 return decision
         raise TooManyConflicts(stream=order.stream, attempts=self._attempts)
 
+    async def _decide_unseen(self, order: _Order[Command]) -> Decision[Event, State] | None:
+        """Return the decision on a stream that does not exist; None when only a load can tell."""
+        unseen = Folded(self._decider.initial, None, 0)
+        try:
+            draft = self._draft(order, unseen)
+        except Exception:  # noqa: BLE001 - whatever the decider raises counts on the loaded state
+            return None
+        return await self._append(draft) if draft.new else None
+
     async def _attempt(self, order: _Order[Command]) -> Decision[Event, State] | None:
         """Return the decision; None when another writer came in between."""
-        folded = await self._loader.load(order.stream)
+        folded = await self._drafting.loader.load(order.stream)
         if order.command_id is not None and folded.last is not None:
-            earlier = await self._carried_out(order.stream, order.command_id, folded.position)
+            earlier = await self._drafting.earlier(order.stream, order.command_id, folded.position)
             if earlier is not None:
                 return earlier
         _require(order, folded.revision)
-        decided = tuple(self._decider.decide(order.command, folded.state))
-        if not decided:
-            return Decision((), folded.state, folded.revision, folded.position, None)
-        new = self._encoded(order, decided)
-        state = self._state_after(folded, order.stream, new)
-        expected = NO_STREAM if folded.revision is None else folded.revision
+        draft = self._draft(order, folded)
+        return await self._append(draft) if draft.new else draft.decision(None)
+
+    def _draft(self, order: _Order[Command], folded: Folded[State]) -> Draft[Event, State]:
+        decided = self._decider.decide(order.command, folded.state)
+        return self._drafting.draft(order.stream, folded, decided, order.metadata, order.command_id)
+
+    async def _append(self, draft: Draft[Event, State]) -> Decision[Event, State] | None:
+        store = self._drafting.store
         try:
-            appended = await append_once(self._store, order.stream, new, expected=expected)
+            appended = await until_answered(
+                lambda: store.append(draft.stream, draft.new, expected=draft.expected)
+            )
         except WrongExpectedRevision:
             return None
-        last = _recorded(new[-1], order.stream, appended.revision, appended.position)
-        await self._loader.keep(Folded(state, last, folded.count + len(new)))
-        return Decision(decided, state, appended.revision, appended.position, appended)
-
-    async def _carried_out(
-        self, stream: str, command_id: UUID, until: int
-    ) -> Decision[Event, State] | None:
-        """Return what the command came to when it was carried out before; None when it was not."""
-        found = await events_of(self._store, stream, command_id, until)
-        if not found:
-            return None
-        last = found[-1]
-        then = await self._loader.load(stream, last.position)
-        decided = tuple(self._loader.decode_page(found))
-        appended = Appended(stream, last.revision, last.position)
-        return Decision(decided, then.state, last.revision, last.position, appended)
-
-    def _encoded(self, order: _Order[Command], decided: Sequence[Event]) -> list[NewEvent]:
-        if order.command_id is None:
-            ids = [self._ids() for _ in decided]
-        else:
-            ids = list(islice(event_ids(order.stream, order.command_id), len(decided)))
-        return [
-            self._schema.encode(event, metadata=order.metadata, id=event_id)
-            for event, event_id in zip(decided, ids, strict=True)
-        ]
-
-    def _state_after(self, folded: Folded[State], stream: str, new: Sequence[NewEvent]) -> State:
-        """Return the state as every later load will see it: from what is written, read back.
-
-        An event that can be written but not read would lock the stream for ever, so it is found
-        here, before it is appended.
-        """
-        first = 0 if folded.revision is None else folded.revision + 1
-        recorded = [
-            _recorded(event, stream, revision, folded.position)
-            for revision, event in enumerate(new, first)
-        ]
-        try:
-            values = self._loader.decode_page(recorded)
-        except SchemaError as error:
-            message = f"a decided event could not be read back; nothing was written: {error}"
-            raise InvalidEvent(message) from error
-        return reduce(self._decider.evolve, values, folded.state)
+        return await self._drafting.settle(draft, appended)
 
 
 class _Order(msgspec.Struct, Generic[Command], frozen=True):
@@ -235,10 +183,11 @@ class _Order(msgspec.Struct, Generic[Command], frozen=True):
     required: Expected
     command_id: UUID | None
 
-
-def _complete(context: Context, command: object) -> Mapping[str, object]:
-    named = {COMMAND: type(command).__name__}
-    return {**named, **context.metadata()}
+    def may_be_new(self, *, assumed: bool) -> bool:
+        """Tell whether to try without a load first."""
+        if self.command_id is not None:  # whether it was carried out before, only a load can tell
+            return False
+        return self.required is NO_STREAM or (assumed and self.required is ANY)
 
 
 def _require(order: _Order[Command], actual: int | None) -> None:
@@ -249,9 +198,3 @@ def _require(order: _Order[Command], actual: int | None) -> None:
         met = required is ANY or actual == (None if required is NO_STREAM else required)
     if not met:
         raise WrongExpectedRevision(stream=order.stream, expected=required, actual=actual)
-
-
-def _recorded(event: NewEvent, stream: str, revision: int, position: int) -> RecordedEvent:
-    """Return *event* as a store would record it, but for the time."""
-    raw = (event.type, event.data, event.metadata, event.id.bytes)
-    return RecordedEvent(position, stream, revision, *raw, 0)

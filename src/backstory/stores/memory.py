@@ -6,7 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from backstory.core.appending import check_append, settle
+from backstory.core.appending import StreamAppend, check_append, check_append_several, settle
 from backstory.core.clock import Clock, system_clock, to_microseconds
 from backstory.core.errors import StoreClosed
 from backstory.core.events import Appended, NewEvent, RecordedEvent
@@ -48,19 +48,41 @@ class MemoryStore:
         """Add *events* to *stream*; see `EventStore.append`."""
         self._check_open()
         batch = check_append(stream, events, expected)
-        held = self._streams.get(stream) or _Stream()
-        actual = len(held.events) - 1 if held.events else None
-        original = settle(stream, expected, actual, [e.id.bytes for e in batch], held)
-        if original is not None:
-            return Appended(stream, original, held.events[original].position)
+        [appended] = self._write((StreamAppend(stream, batch, expected),))
+        return appended
+
+    async def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+        """Append to several streams, all or none; see `AppendingSeveral.append_several`."""
+        self._check_open()
+        return self._write(check_append_several(appends))
+
+    def _write(self, parts: Sequence[StreamAppend]) -> list[Appended]:
+        originals = [self._original(part) for part in parts]  # a conflict anywhere raises here
         recorded_us = to_microseconds(self._clock())
         if self._log:
             recorded_us = max(recorded_us, self._log[-1].recorded_us)
-        for event in batch:
-            self._add(held, stream, event, recorded_us)
-        self._streams[stream] = held
+        answers = [
+            original or self._added(part, recorded_us)
+            for part, original in zip(parts, originals, strict=True)
+        ]
         self._wake()
-        return Appended(stream, len(held.events) - 1, len(self._log))
+        return answers
+
+    def _original(self, part: StreamAppend) -> Appended | None:
+        """Return what the append answered when it was sent before, None when it is new."""
+        held = self._streams.get(part.stream) or _Stream()
+        actual = len(held.events) - 1 if held.events else None
+        ids = [event.id.bytes for event in part.events]
+        revision = settle(part.stream, part.expected, actual, ids, held)
+        if revision is None:
+            return None
+        return Appended(part.stream, revision, held.events[revision].position)
+
+    def _added(self, part: StreamAppend, recorded_us: int) -> Appended:
+        held = self._streams.setdefault(part.stream, _Stream())
+        for event in part.events:
+            self._add(held, part.stream, event, recorded_us)
+        return Appended(part.stream, len(held.events) - 1, len(self._log))
 
     def _add(self, held: _Stream, stream: str, event: NewEvent, recorded_us: int) -> None:
         recorded = RecordedEvent(

@@ -10,8 +10,8 @@ from backstory.core.store import Power
 
 POWERS: Final[Mapping[str, frozenset[Power]]] = MappingProxyType(
     {
-        "memory": frozenset(),
-        "sqlite": frozenset({Power.DURABLE, Power.SHARED, Power.VERIFIABLE}),
+        "memory": frozenset({Power.SEVERAL}),
+        "sqlite": frozenset({Power.DURABLE, Power.SHARED, Power.VERIFIABLE, Power.SEVERAL}),
     }
 )
 """Powers by the name of the store's module or folder in `backstory.stores`."""

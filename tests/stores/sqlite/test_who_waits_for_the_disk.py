@@ -10,7 +10,7 @@ from typing import Final, cast
 import apsw
 import pytest
 
-from backstory import NO_STREAM, EventStore, Read, open_store
+from backstory import NO_STREAM, EventStore, Read, open_store, pages
 from backstory.stores.sqlite import SqliteStore, quick_reader
 from tests.stores.sqlite.conftest import fill, some_event, url_of
 
@@ -61,7 +61,8 @@ def _watched(store: EventStore) -> list[bool]:
     return here
 
 
-async def test_a_slow_disk_is_left_to_the_thread(slow_disk: None, path: Path) -> None:  # noqa: ARG001 - a fixture for its effect
+@pytest.mark.usefixtures("slow_disk")
+async def test_a_slow_disk_is_left_to_the_thread(path: Path) -> None:
     """The event loop finds out once, and then stays free for everything else."""
     store = await open_store(url_of(path))
     here = _watched(store)
@@ -146,3 +147,23 @@ async def test_large_pages_are_read_by_a_thread(store: EventStore) -> None:
     quick = store._quick_reader  # noqa: SLF001 - as above
     assert quick.read(Read(limit=quick_reader.MOST + 1)) is None
     assert len(await store.read(Read(limit=10_000))) == 1_500
+
+
+async def test_a_task_that_reads_on_and_on_lets_other_tasks_run(store: EventStore) -> None:
+    """However quick the pages come, the event loop is not the reader's alone."""
+    await fill(store, 3_000)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    other = asyncio.create_task(count())
+    for _ in range(20):
+        async for _page in pages(store, Read(limit=500)):
+            pass
+    other.cancel()
+    await asyncio.gather(other, return_exceptions=True)
+    assert turns >= 20

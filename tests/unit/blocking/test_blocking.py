@@ -17,8 +17,9 @@ from backstory.blocking import (
     Portal,
     open_blocking_store,
 )
+from backstory.core.appending import StreamAppend
 from backstory.core.errors import InvalidSetting, StoreClosed
-from backstory.core.events import NewEvent
+from backstory.core.events import Appended, NewEvent
 from backstory.core.expected import NO_STREAM, WrongExpectedRevision
 from backstory.core.read import BACKWARDS, Read
 from backstory.core.store import EventStore
@@ -47,6 +48,15 @@ def test_a_blocking_store_does_what_the_async_one_does(store: BlockingStore) -> 
     assert store.head() == 2
     assert store.wait(1, timeout=5) == 2
     assert store.wait(2, timeout=0.01) == 2
+
+
+def test_several_streams_are_appended_to_without_await(store: BlockingStore) -> None:
+    """The power of the store behind it, with its errors."""
+    parts = [StreamAppend("a", numbered(2)), StreamAppend("b", numbered(1), NO_STREAM)]
+    assert store.append_several(parts) == [Appended("a", 1, 2), Appended("b", 0, 3)]
+    with pytest.raises(WrongExpectedRevision):
+        store.append_several([StreamAppend("a", numbered(1)), StreamAppend("b", numbered(1), 7)])
+    assert store.head() == 3
 
 
 def test_waiting_is_woken_by_another_thread(store: BlockingStore) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from backstory.core.appending import check_append, settle
+from backstory.core.appending import StreamAppend, check_append, check_append_several, settle
 from backstory.core.errors import AppendTooLarge, InvalidEvent, InvalidInput, InvalidName
 from backstory.core.events import NewEvent
 from backstory.core.expected import (
@@ -138,4 +138,71 @@ def test_an_append_has_a_largest_size() -> None:
     assert len(check_append("s", four, ANY)) == 4
     with pytest.raises(AppendTooLarge) as caught:
         check_append("s", [*four, NewEvent("a", b'"xxxxxxxxxx"')], ANY)
+    assert caught.value.unit == "bytes"
+
+
+def test_the_parts_of_a_good_append_come_back_with_their_events_as_tuples() -> None:
+    """Lists that the caller changes later change nothing."""
+    one, other = NewEvent.of("a", 1), NewEvent.of("a", 2)
+    given = [StreamAppend("s", [one], 3), StreamAppend("t", [other, one], NO_STREAM)]
+    wanted = (StreamAppend("s", (one,), 3), StreamAppend("t", (other, one), NO_STREAM))
+    assert check_append_several(given) == wanted
+    assert check_append_several(iter(given)) == wanted  # type: ignore[arg-type]  # callers may
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        StreamAppend("$all", [NewEvent.of("a", 1)]),
+        StreamAppend("t", []),
+        StreamAppend("t", NewEvent.of("a", 1)),  # type: ignore[arg-type]  # the point of the test
+        StreamAppend("t", [NewEvent.of("a", 1)], -1),
+        ("t", [NewEvent.of("a", 1)]),
+        None,
+    ],
+    ids=["name", "no events", "no sequence", "revision", "a tuple", "nothing"],
+)
+def test_one_bad_part_refuses_them_all(part: StreamAppend) -> None:
+    """Every part keeps the rules of an append."""
+    with pytest.raises(InvalidInput):
+        check_append_several([StreamAppend("s", [NewEvent.of("a", 1)]), part])
+
+
+@pytest.mark.parametrize("parts", [[], None, 7, StreamAppend("s", [NewEvent.of("a", 1)])])
+def test_several_appends_are_a_sequence_with_something_in_it(parts: object) -> None:
+    """One part without its brackets is the most likely slip."""
+    with pytest.raises(InvalidInput, match="StreamAppend"):
+        check_append_several(parts)  # type: ignore[arg-type]  # the point of the test
+
+
+def test_a_stream_is_named_once_in_an_append_to_several() -> None:
+    """Two expectations of one stream could not both be the one before the append."""
+    parts = [StreamAppend(name, [NewEvent.of("a", 1)]) for name in ("s", "t", "s")]
+    with pytest.raises(InvalidInput, match="named twice"):
+        check_append_several(parts)
+
+
+def test_one_id_may_stand_in_two_parts() -> None:
+    """A repetition is one in its own stream only."""
+    event = NewEvent.of("a", 1)
+    assert len(check_append_several([StreamAppend("s", [event]), StreamAppend("t", [event])])) == 2
+
+
+def test_the_parts_together_have_a_largest_number_of_events() -> None:
+    """The most are taken, one more is refused, whichever part it stands in."""
+    events = [NewEvent("a", b"1", id=UUID(int=n)) for n in range(MAX_APPEND_EVENTS)]
+    parts = [StreamAppend("s", events[:5]), StreamAppend("t", events[5:])]
+    assert check_append_several(parts)[1].events == tuple(events[5:])
+    with pytest.raises(AppendTooLarge) as caught:
+        check_append_several([*parts, StreamAppend("u", events[:1])])
+    assert (caught.value.size, caught.value.unit) == (10_001, "events")
+
+
+def test_the_parts_together_have_a_largest_size() -> None:
+    """Parts that are fine alone may be too much together."""
+    document = b'"' + b"x" * (16 * 1024 * 1024 - 5) + b'"'
+    parts = [StreamAppend(name, [NewEvent("a", document)]) for name in "stuv"]
+    assert len(check_append_several(parts)) == 4
+    with pytest.raises(AppendTooLarge) as caught:
+        check_append_several([*parts, StreamAppend("w", [NewEvent("a", b'"xxxxxxxxxx"')])])
     assert caught.value.unit == "bytes"

@@ -21,6 +21,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "AppendTooLarge": {"size": 10_001, "limit": 10_000, "unit": "events"},
     "StoreVersionUnsupported": {"found": 9, "supported": 1, "place": "shop.db"},
     "WrongExpectedRevision": {"stream": "user-a", "expected": 3, "actual": 5},
+    "PowerMissing": {"store": "OtherStore", "power": "can check all it holds"},
     "UnknownEventType": {"type": "user-gone", "known": ("user-created",)},
     "UnknownSchemaVersion": {"type": "user-created", "version": 3, "known": 2},
     "UndecodableEvent": {"type": "user-created", "place": "here", "reason": "no name"},
@@ -32,7 +33,18 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "reason": "ValueError: no",
         "event_id": EVENT,
     },
+    "ReactionFailed": {
+        "reactor": "mail",
+        "place": "here",
+        "handler": "mail.py:7",
+        "reason": "ValueError: no",
+        "event_id": EVENT,
+        "attempts": 3,
+    },
+    "LeaseLost": {"projection": "users", "partition": 2, "token": 7},
     "CheckpointAhead": {"position": 9, "head": 3},
+    "PartitionsChanged": {"projection": "users", "there": 1, "wanted": 4},
+    "ReadModelVersionUnsupported": {"found": 9, "supported": 2},
     "CaughtUpTimeout": {"wanted": 9, "reached": 3, "seconds": 1.5},
 }
 

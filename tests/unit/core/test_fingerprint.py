@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import types
@@ -207,15 +208,56 @@ def test_a_neighbouring_module_counts_as_far_as_it_is_used(monkeypatch: pytest.M
         ("    # a comment\n", "    # another\n\n\n"),
         ("RATE = 3", "UNUSED = 1\n\nRATE = 3"),
         ("class Plain:", "def unused():\n    return 1\n\nclass Plain:"),
+        ("    return value + 15", '    """Explain."""\n    return value + 15'),
+        ("def evolve(state, event):", 'def evolve(state, event):\n    """Explain."""'),
+        ("    def nested(x):", '    def nested(x):\n        """Explain."""'),
     ],
 )
-def test_comments_blank_lines_and_unused_code_change_nothing(
+def test_comments_docstrings_blank_lines_and_unused_code_change_nothing(
     monkeypatch: pytest.MonkeyPatch, old: str, new: str
 ) -> None:
     """A snapshot survives an edit that cannot matter."""
     changed = SOURCE.replace(old, new, 1)
     assert changed != SOURCE
     assert fingerprint_of(monkeypatch, changed) == fingerprint_of(monkeypatch, SOURCE)
+
+
+def test_a_stand_in_counts_in_place_of_what_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Things of other packages, of which the walk sees the class alone, get a meaning so."""
+    compiled = {"a": re.compile("a"), "b": re.compile("b")}
+    module = types.ModuleType("shop_fp.query")
+    exec("def find(): return QUERY", vars(module))  # noqa: S102 - the code under test
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    find = vars(module)["find"]
+
+    def found(pattern: re.Pattern[str], meaning: object) -> str:
+        vars(module)["QUERY"] = pattern
+        return fingerprint(
+            find, stand_in=lambda value: meaning if isinstance(value, re.Pattern) else None
+        )
+
+    assert found(compiled["a"], ("one", [1])) == found(compiled["b"], ("one", [1]))
+    assert found(compiled["a"], ("one", [1])) != found(compiled["a"], ("one", [2]))
+    assert found(compiled["a"], None) != found(compiled["b"], None)
+
+
+def test_code_of_packages_named_beside_the_values_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise it would enter by its name alone."""
+
+    def reached(number: int, *within: str) -> str:
+        outside = types.ModuleType("elsewhere_fp")
+        exec(f"def outside(): return {number}", vars(outside))  # noqa: S102 - the code under test
+        module = types.ModuleType("shop_fp.cart")
+        exec("def evolve(): return outside()", vars(module))  # noqa: S102 - the code under test
+        vars(module)["outside"] = outside.outside
+        for each in (outside, module):
+            monkeypatch.setitem(sys.modules, each.__name__, each)
+        return fingerprint(module.evolve, within=[getattr(outside, name) for name in within])
+
+    assert reached(1) == reached(2)
+    assert reached(1, "outside") != reached(2, "outside")
 
 
 def test_plain_values_of_different_types_differ() -> None:

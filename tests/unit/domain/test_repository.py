@@ -32,7 +32,8 @@ from backstory.core.read import Read
 from backstory.core.schema import EventType, Schema
 from backstory.domain.context import Context
 from backstory.domain.decider import Decider
-from backstory.domain.repository import Loaded, Repository
+from backstory.domain.decision import Loaded
+from backstory.domain.repository import Repository
 from backstory.stores.memory import MemoryStore
 from tests.unit.domain.accounts import (
     ACCOUNT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from backstory.core.appending import StreamAppend
 from backstory.core.events import Appended, NewEvent
 from backstory.core.expected import ANY, Expected
 from backstory.stores.memory import MemoryStore
@@ -33,6 +34,14 @@ class UnreliableStore(MemoryStore):
         appended = await super().append(stream, events, expected=expected)
         await self._meet(self.after)
         return appended
+
+    async def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+        """Append to several streams, unless a fault is due."""
+        self.tries.append(tuple(event for part in appends for event in part.events))
+        await self._meet(self.before)
+        answers = await super().append_several(appends)
+        await self._meet(self.after)
+        return answers
 
     @staticmethod
     async def _meet(faults: list[Fault]) -> None:

@@ -7,6 +7,7 @@ thread.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from time import perf_counter
 from typing import Final
@@ -24,6 +25,9 @@ PATIENCE: Final = 0.005
 MOST: Final = 1_000
 """Most events in one read on the loop."""
 
+FAIR: Final = 0.001
+"""Seconds of reading after which other tasks get their turn."""
+
 _STEPS: Final = 2_000
 """Instructions of SQLite's machine between two looks at the clock: about a hundred rows."""
 
@@ -36,6 +40,8 @@ class QuickReader:
         self._connection = connection
         self._pace = Pace(slow=PATIENCE)
         self._deadline = math.inf
+        self._spent = 0.0
+        self._turn_is_watched = False
         # Whoever holds a lock is waited for in a thread.
         connection.set_busy_timeout(0)
         connection.set_progress_handler(self._is_late, _STEPS)
@@ -52,7 +58,26 @@ class QuickReader:
             return None
         finally:
             self._deadline = math.inf
-            self._pace.took(perf_counter() - began)
+            self._took(perf_counter() - began)
+
+    async def give_way(self) -> None:
+        """Let other tasks run when this turn of the event loop has seen much reading.
+
+        A task that reads page after page would never let go of the loop otherwise.
+        """
+        if self._spent > FAIR:
+            await asyncio.sleep(0)
+
+    def _took(self, seconds: float) -> None:
+        self._pace.took(seconds)
+        self._spent += seconds
+        if not self._turn_is_watched:
+            self._turn_is_watched = True
+            asyncio.get_running_loop().call_soon(self._begin_turn)
+
+    def _begin_turn(self) -> None:
+        self._spent = 0.0
+        self._turn_is_watched = False
 
     def close(self) -> None:
         """Close the connection."""

@@ -8,7 +8,7 @@ from functools import partial
 
 import apsw
 
-from backstory.core.appending import check_append
+from backstory.core.appending import StreamAppend, check_append, check_append_several
 from backstory.core.clock import Clock, system_clock
 from backstory.core.errors import StoreClosed, StoreReadOnly
 from backstory.core.events import Appended, NewEvent, RecordedEvent
@@ -62,18 +62,23 @@ class SqliteStore:
     ) -> Appended:
         """Add *events* to *stream*; see `EventStore.append`."""
         batch = check_append(stream, events, expected)
-        if not self._settings.writable:
-            message = f"{self._settings.path} was opened to read only (mode=ro)"
-            raise StoreReadOnly(message)
+        self._check_writable()
         (appended,) = await self._writer.append(((stream, batch, expected),))
         return appended
+
+    async def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+        """Append to several streams, all or none; see `AppendingSeveral.append_several`."""
+        parts = check_append_several(appends)
+        self._check_writable()
+        return await self._writer.append([(p.stream, p.events, p.expected) for p in parts])
 
     async def read(self, query: Read) -> Sequence[RecordedEvent]:
         """Return one page; see `EventStore.read`."""
         self._check_open()
         page = self._quick_reader.read(query)
         if page is None:
-            page = await self._readers.ask(partial(read_page, query=query))
+            return await self._readers.ask(partial(read_page, query=query))
+        await self._quick_reader.give_way()
         return page
 
     async def head(self) -> int:
@@ -103,6 +108,11 @@ class SqliteStore:
         await self._readers.close()
         # The last connection out folds the write-ahead log into the file.
         await asyncio.to_thread(self._writing.close)
+
+    def _check_writable(self) -> None:
+        if not self._settings.writable:
+            message = f"{self._settings.path} was opened to read only (mode=ro)"
+            raise StoreReadOnly(message)
 
     def _check_open(self) -> None:
         if self._closed:

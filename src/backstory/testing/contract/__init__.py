@@ -22,6 +22,9 @@ from backstory.testing.contract.ordering import OrderingTopic
 from backstory.testing.contract.paging import PagingTopic
 from backstory.testing.contract.reading import ReadingTopic
 from backstory.testing.contract.recorded_time import RecordedTimeTopic
+from backstory.testing.contract.several import SeveralTopic
+from backstory.testing.contract.several_repeated import SeveralRepeatedTopic
+from backstory.testing.contract.several_together import SeveralTogetherTopic
 from backstory.testing.contract.sharing import SharingTopic
 from backstory.testing.contract.subscribing import SubscribingTopic
 from backstory.testing.contract.topic import Topic
@@ -46,6 +49,9 @@ class StoreContract(
     ClosingTopic,
     DurabilityTopic,
     SharingTopic,
+    SeveralTopic,
+    SeveralRepeatedTopic,
+    SeveralTogetherTopic,
     VerifyingTopic,
     ModelledTopic,
 ):

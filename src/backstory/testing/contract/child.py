@@ -3,6 +3,7 @@
     child.py append FUNCTION URL NAME WRITERS COUNT    each writer appends COUNT batches (0: no end)
     child.py follow FUNCTION URL COUNT                 reads on until COUNT events were seen
     child.py race FUNCTION URL STREAM WINS             appends at the expected revision, WINS times
+    child.py move FUNCTION URL SOURCE TARGET COUNT     appends to both, COUNT times (0: no end)
 
 Each line printed is JSON: what was acknowledged or seen, as soon as it was.
 """
@@ -15,10 +16,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from pkgutil import resolve_name
 
+from backstory.core.appending import StreamAppend
 from backstory.core.events import NewEvent
 from backstory.core.expected import NO_STREAM, Expected, WrongExpectedRevision
+from backstory.core.ids import uuid7
 from backstory.core.read import BACKWARDS, Read
-from backstory.core.store import EventStore
+from backstory.core.store import EventStore, append_several
 
 
 def say(*values: object) -> None:
@@ -56,12 +59,17 @@ async def follow(store: EventStore, count: str) -> None:
             await store.wait(last, 1)
 
 
+async def end_of(store: EventStore, stream: str) -> Expected:
+    """Return what an append to the end of *stream* expects."""
+    newest = await store.read(Read(stream=stream, direction=BACKWARDS, limit=1))
+    return newest[0].revision if newest else NO_STREAM
+
+
 async def race(store: EventStore, stream: str, wins: str) -> None:
     """Append at the stream's end, again after each conflict; print each revision won."""
     won = 0
     while won < int(wins):
-        newest = await store.read(Read(stream=stream, direction=BACKWARDS, limit=1))
-        expected: Expected = newest[0].revision if newest else NO_STREAM
+        expected = await end_of(store, stream)
         try:
             answered = await store.append(
                 stream, [NewEvent.of("counted", {"won": won})], expected=expected
@@ -72,9 +80,29 @@ async def race(store: EventStore, stream: str, wins: str) -> None:
         won += 1
 
 
+async def move(store: EventStore, source: str, target: str, count: str) -> None:
+    """Take from one stream and give to the other, both at once; print each move's positions."""
+    moved = 0
+    while moved < int(count) or count == "0":
+        name = str(uuid7())
+        taken = NewEvent.of("moved", {"amount": -1, "move": name})
+        given = NewEvent.of("moved", {"amount": 1, "move": name})
+        parts = [
+            StreamAppend(source, [taken], await end_of(store, source)),
+            StreamAppend(target, [given], await end_of(store, target)),
+        ]
+        try:
+            answers = await append_several(store, parts)
+        except WrongExpectedRevision:
+            continue
+        say(*(answered.position for answered in answers))
+        moved += 1
+
+
 ROLES: dict[str, Callable[..., Awaitable[None]]] = {
     "append": append,
     "follow": follow,
+    "move": move,
     "race": race,
 }
 

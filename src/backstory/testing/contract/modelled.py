@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from backstory.core.store import Power
 from backstory.testing.contract.topic import Topic
 from backstory.testing.machine import compare_with_memory
 
@@ -20,5 +19,4 @@ class ModelledTopic(Topic):
 
     def test_every_history_reads_as_in_the_memory_store(self) -> None:
         """Random histories, each answer compared (see `backstory.testing.machine`)."""
-        durable = Power.DURABLE in self.powers
-        compare_with_memory(self.make, durable=durable, examples=self.examples)
+        compare_with_memory(self.make, powers=self.powers, examples=self.examples)
