@@ -62,7 +62,7 @@ class GroupCommit:
         self._appender = Appender(connection)
         self._pages_logged = 0
         self._patient = True
-        self.seconds_at_disk = 0.0
+        self.seconds_at_disk: float = 0.0
         """How long the last commit took."""
         connection.set_wal_hook(self._note_pages)
 
