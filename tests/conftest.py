@@ -13,6 +13,8 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 CI: Final = os.environ.get("CI") == "true"
 DECLARED: Final = "does not declare"
 """What the reason of a skip says when a table in the tree announces it: a power a store lacks."""

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     )
     from backstory.domain.together import execute_together
     from backstory.projections.columns import UtcDateTime
+    from backstory.projections.lookup import Lookup
     from backstory.projections.parked import ParkedEvent, ParkedEvents, Retried
     from backstory.projections.policy import Park, Retry, Stop
     from backstory.projections.projection import Projection
@@ -128,6 +129,7 @@ __all__ = [
     "InvalidRead",
     "InvalidSetting",
     "Loaded",
+    "Lookup",
     "MemorySnapshots",
     "MemoryStore",
     "NewEvent",
@@ -299,6 +301,7 @@ _HOMES = {
     ),
     "backstory.domain.together": ("execute_together",),
     "backstory.projections.columns": ("UtcDateTime",),
+    "backstory.projections.lookup": ("Lookup",),
     "backstory.projections.parked": ("ParkedEvent", "ParkedEvents", "Retried"),
     "backstory.projections.policy": (
         "Park",

@@ -6,13 +6,21 @@ import pytest
 
 from tests.docs.snippets import ROOT, Page, matches, pages
 
+DATABASE = "DATABASE_URL"
+"""What a page calls the URL of an empty PostgreSQL database that its reader has."""
+
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_snippet_does_what_the_page_says(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """A reader who follows the page sees what the page shows."""
     monkeypatch.chdir(tmp_path)
+    if DATABASE in path.read_text(encoding="utf-8"):
+        monkeypatch.setenv(DATABASE, request.getfixturevalue("postgres_url"))
     Page(path).run()
 
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,19 +34,28 @@ def free_port() -> int:
 class Service:
     """One service in one data directory; it may be started again after it ended."""
 
-    def __init__(self, data: Path, *, module: str = EVENT_SOURCED, port: int = 0) -> None:
-        """Serve *data* with *module*, always at *port* (0: any free one)."""
+    def __init__(
+        self,
+        data: Path,
+        *,
+        module: str = EVENT_SOURCED,
+        port: int = 0,
+        settings: Sequence[str] = (),
+    ) -> None:
+        """Serve *data* with *module*, always at *port* (0: any free one) and with *settings*."""
         self.data = data
         self.log = data.with_name(f"{data.name}.log")
         self._module = module
         self._port = port
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
     def start(self, *arguments: str) -> None:
         """Start the process and return once it accepts connections."""
         port = ["--port", str(self._port)]
-        command = [sys.executable, "-m", self._module, "--data", str(self.data), *port, *arguments]
+        place = ["--data", str(self.data), *port, *self._settings]
+        command = [sys.executable, "-m", self._module, *place, *arguments]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, stderr=log)  # noqa: S603 - our own Python
         deadline = time.monotonic() + _PATIENCE

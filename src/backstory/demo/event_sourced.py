@@ -36,10 +36,8 @@ from backstory.demo.decider import (
     user_decider,
 )
 from backstory.demo.events import UserCreated
-from backstory.demo.finding import Finder
 from backstory.demo.following import Follower
-from backstory.demo.gathering import GatheringStore
-from backstory.demo.projection import list_users, user_projection
+from backstory.demo.projection import find_user, list_users, user_projection
 from backstory.demo.times import written
 from backstory.demo.users import (
     Entry,
@@ -63,15 +61,11 @@ class EventSourcedUsers:
         """Take over *store* and *read_model*, and begin to follow the one with the other."""
         self._store = store
         self._read_model = read_model
-        self._finder = Finder(read_model, _found)
         self._clock = clock
         self._repository: Repository[Command, Event, User | None] = Repository(
             store, users.schema, user_decider, category=CATEGORY
         )
-        gathering = GatheringStore(store)
-        worker = Worker(
-            user_projection, schema=users.schema, store=gathering, read_model=read_model
-        )
+        worker = Worker(user_projection, schema=users.schema, store=store, read_model=read_model)
         self._follower = Follower(worker)
 
     @classmethod
@@ -133,7 +127,7 @@ class EventSourcedUsers:
 
     async def find(self, username: str) -> Found | None:
         """Return a user from the read model; see `Users.find`."""
-        return await self._finder.find(username)
+        return await self._read_model.find(find_user, username, into=_found)
 
     async def find_as_of(self, username: str, moment: int | datetime) -> Found | None:
         """Return a user as the fold of its stream up to *moment*; see `Users.find_as_of`.

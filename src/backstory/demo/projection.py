@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from backstory import Projection, RecordedEvent, UtcDateTime
+from backstory import Lookup, Projection, RecordedEvent, UtcDateTime
 from backstory.demo.events import UserCreated, UserDeleted, UserRenamed
 from backstory.demo.names import MAX_LENGTH
 from backstory.demo.times import moment_of
@@ -67,17 +67,13 @@ _move_revision: Final = (
 _delete_user: Final = delete(user_table).where(_user.username == bindparam("of_user"))
 _delete_revision: Final = delete(revision_table).where(_revision.username == bindparam("of_user"))
 
-MOST_AT_ONCE: Final = 16
-_users: Final = select(
-    _user.id, _user.username, _user.createdAt, _user.fullName, _revision.revision
-).join(revision_table, _revision.username == _user.username)
-find_user: Final = _users.where(_user.username == bindparam("of_user"))
-"""Who is this user, and which revision of it does the row show?"""
-
-find_users: Final = _users.where(
-    _user.username.in_([bindparam(f"user_{number}") for number in range(MOST_AT_ONCE)])
+find_user: Final = Lookup(
+    select(_user.id, _user.username, _user.createdAt, _user.fullName, _revision.revision).join(
+        revision_table, _revision.username == _user.username
+    ),
+    key=_user.username,
 )
-"""Who are these users?"""
+"""Who is this user, and which revision of it does the row show?"""
 
 list_users: Final = (
     select(_user.id, _user.username, _user.createdAt, _user.fullName)

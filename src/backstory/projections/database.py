@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sqlalchemy import Connection, Engine, Executable
 
+if TYPE_CHECKING:
+    from backstory.projections.lookup import Lookup
+
 Values: TypeAlias = tuple[object, ...]
 """One row, as Python values in the order of the columns."""
+
+Schemas: TypeAlias = Mapping[str | None, str | None]
+"""The schemas that are put in for those that tables name; see SQLAlchemy's schema_translate_map."""
 
 
 class Database(Protocol):
@@ -20,17 +26,26 @@ class Database(Protocol):
         """Return the engine; a transaction begun on it reads without disturbing a writer."""
         ...
 
-    @property
-    def reads_at_once(self) -> bool:
-        """Say whether `fetch` is quick enough for the event loop: no network, no lock."""
-        ...
-
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a transaction that writes; it commits at the end, and rolls back on an error."""
         ...
 
+    def prepare(self, connection: Connection) -> None:
+        """Make ready to create tables: until the transaction ends, nobody else creates any."""
+        ...
+
     def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Values]:
         """Return all rows of a query, seeing what is committed."""
+        ...
+
+    async def read(
+        self, statement: Executable, parameters: Mapping[str, object]
+    ) -> Sequence[Values]:
+        """Do what `fetch` does, in the way that keeps the event loop waiting least."""
+        ...
+
+    async def find(self, lookup: Lookup, keys: Sequence[object]) -> Sequence[Values]:
+        """Return the rows of *keys*, in any order."""
         ...
 
     def is_unavailable(self, error: BaseException) -> bool:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Executable, bindparam, delete, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, Executable, Table, bindparam, delete, select
 
 from backstory.core.clock import Clock, system_clock
-from backstory.core.errors import CaughtUpTimeout, InvalidSetting, ReadModelUnavailable
+from backstory.core.errors import CaughtUpTimeout, ReadModelUnavailable
 from backstory.projections.checkpoint import drop_checkpoint, start_checkpoint
 from backstory.projections.database import Database, Values
+from backstory.projections.lookup import Gathering, Lookup
+from backstory.projections.opening import open_database
 from backstory.projections.projection import Projection
-from backstory.projections.sqlite import SqliteDatabase
-from backstory.projections.tables import checkpoint_table, create_tables, drop_tables, parked_table
+from backstory.projections.tables import (
+    checkpoint_table,
+    create_tables,
+    drop_tables,
+    parked_table,
+)
 
 T = TypeVar("T")
 
@@ -40,6 +47,9 @@ class ReadModel:
         """Take an open *database*; users call `ReadModel.open`."""
         self._database = database
         self._clock = clock
+        self._gatherings: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Lookup, Gathering]] = (
+            WeakKeyDictionary()
+        )
 
     @classmethod
     async def open(
@@ -49,14 +59,16 @@ class ReadModel:
 
         - `sqlite:///relative/file.db`, `sqlite:////absolute/file.db` is one SQLite file;
           `?busy_timeout=5` gives the seconds to wait for another process's lock;
+        - `postgresql://user:password@host/database` is a schema there, created when missing;
+          settings as in `PostgresSettings`, and those of PostgreSQL's own library;
         - `memory:` is a database in memory, for tests and replays.
 
-        *schema* names the schema of the tables where the database has schemas; SQLite has none.
+        *schema* names the schema of tables that name none; SQLite has no schemas.
         Raises `InvalidSetting` for another URL, `ReadModelUnavailable` when it cannot be opened.
         """
-        model = cls(_open_database(url, schema), clock=clock)
+        model = cls(open_database(url, schema), clock=clock)
         try:
-            await asyncio.to_thread(model.write, lambda connection: create_tables(connection, ()))
+            await asyncio.to_thread(model.write, lambda connection: model._create(connection, ()))
         except BaseException:
             model._database.close()
             raise
@@ -78,25 +90,19 @@ class ReadModel:
         Raises `ReadModelUnavailable` when the database is locked, full or gone; nothing was
         written then.
         """
-        try:
-            with self._database.writing() as connection:
-                return work(connection)
-        except Exception as error:
-            unavailable = self._unavailable(error)
-            if unavailable is None:
-                raise
-            raise unavailable from error
+        with self._unavailability(), self._database.writing() as connection:
+            return work(connection)
 
-    def _unavailable(self, error: Exception) -> ReadModelUnavailable | None:
-        """Return what to raise when *error*, or its cause, is the state of the database."""
-        for reason in (error, error.__cause__):
-            if reason is not None and self._database.is_unavailable(reason):
-                return ReadModelUnavailable(
-                    "the read model's database cannot be used now: "
-                    f"{getattr(reason, 'orig', None) or reason}. Nothing was applied; see to "
-                    "locks, disk space and access rights, then start again."
-                )
-        return None
+    @contextmanager
+    def _unavailability(self) -> Iterator[None]:
+        """Raise `ReadModelUnavailable` for an error that is, or comes of, the database's state."""
+        try:
+            yield
+        except Exception as error:
+            for reason in (error, error.__cause__):
+                if reason is not None and self._database.is_unavailable(reason):
+                    raise ReadModelUnavailable(_in_words(reason)) from error
+            raise
 
     async def prepare(self, projection: Projection) -> int:
         """Create what *projection* needs and is not there yet; return its checkpoint."""
@@ -106,10 +112,14 @@ class ReadModel:
         """Do what `prepare` does, in the calling thread."""
 
         def work(connection: Connection) -> int:
-            create_tables(connection, projection.tables)
+            self._create(connection, projection.tables)
             return start_checkpoint(connection, projection.name, self._clock())
 
         return self.write(work)
+
+    def _create(self, connection: Connection, tables: Sequence[Table]) -> None:
+        self._database.prepare(connection)
+        create_tables(connection, tables)
 
     async def wipe(self, projection: Projection) -> None:
         """Make *projection* as if it had never run: empty tables, nothing parked, checkpoint 0.
@@ -119,12 +129,15 @@ class ReadModel:
         """
 
         def work(connection: Connection) -> None:
+            self._database.prepare(connection)
+            # The checkpoint first: whoever applies a batch holds it and wants the tables next.
+            name = projection.name
+            drop_checkpoint(connection, name)
+            start_checkpoint(connection, name, self._clock())
             drop_tables(connection, projection.tables)
-            create_tables(connection, projection.tables)
-            mine = parked_table.c.projection == projection.name
+            self._create(connection, projection.tables)
+            mine = parked_table.c.projection == name
             connection.execute(delete(parked_table).where(mine))
-            drop_checkpoint(connection, projection.name)
-            start_checkpoint(connection, projection.name, self._clock())
 
         await asyncio.to_thread(self.write, work)
 
@@ -198,34 +211,44 @@ class ReadModel:
         rows = await self._fetch(statement, parameters)
         return rows if into is None else [into(*row) for row in rows]
 
+    @overload
+    async def find(self, lookup: Lookup, key: object) -> Values | None: ...
+    @overload
+    async def find(self, lookup: Lookup, key: object, *, into: Callable[..., T]) -> T | None: ...
+    async def find(
+        self, lookup: Lookup, key: object, *, into: Callable[..., T] | None = None
+    ) -> T | Values | None:
+        """Return the row of *key*, None without one; `into(*columns)` makes it a value.
+
+        Callers of the same *lookup* in one event loop share queries: under load this answers
+        several times as many as `one`. Each answer is read after it was asked for. Raises
+        `ReadModelUnavailable`.
+        """
+        gatherings = self._gatherings.setdefault(asyncio.get_running_loop(), {})
+        gathering = gatherings.get(lookup)
+        if gathering is None:
+            gathering = gatherings[lookup] = Gathering(lookup, partial(self._find, lookup))
+        row = await gathering.find(key)
+        return row if row is None or into is None else into(*row)
+
+    async def _find(self, lookup: Lookup, keys: Sequence[object]) -> Sequence[Values]:
+        with self._unavailability():
+            return await self._database.find(lookup, keys)
+
     async def _fetch(
         self, statement: Executable, parameters: Mapping[str, object]
     ) -> Sequence[Values]:
-        fetch = self._database.fetch
-        try:
-            if self._database.reads_at_once:
-                return fetch(statement, parameters)
-            return await asyncio.to_thread(fetch, statement, parameters)
-        except Exception as error:
-            unavailable = self._unavailable(error)
-            if unavailable is None:
-                raise
-            raise unavailable from error
+        with self._unavailability():
+            return await self._database.read(statement, parameters)
 
     async def close(self) -> None:
         """Let go of the database; closing twice is allowed. Stop workers before."""
         await asyncio.to_thread(self._database.close)
 
 
-def _open_database(url: str, schema: str) -> Database:  # noqa: ARG001 - for databases that have schemas
-    if url.rstrip("/") == "memory:":
-        url = "sqlite://"
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        parsed = None
-    if parsed is None or parsed.get_backend_name() != "sqlite":
-        scheme = url.partition(":")[0]
-        message = f"no read model speaks {scheme!r}: use sqlite:///file.db or memory:"
-        raise InvalidSetting(message)
-    return SqliteDatabase(parsed)
+def _in_words(reason: BaseException) -> str:
+    said = str(getattr(reason, "orig", None) or reason).rstrip(".? ")
+    return (
+        f"the read model's database cannot be used now: {said}. Nothing was applied; see to the "
+        "server, locks, disk space and access rights, then start again."
+    )

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from backstory.projections.database import Values
+from backstory.projections.database import Schemas, Values
 
 Processor: TypeAlias = Callable[[object], object]
 
@@ -58,9 +58,10 @@ class Query:
 class Queries:
     """Finds the compiled form of a SELECT by what it means, and remembers a bounded number."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Compile for *dialect*."""
+    def __init__(self, dialect: Dialect, schemas: Schemas | None = None) -> None:
+        """Compile for *dialect*, with the names of *schemas* put in."""
         self._dialect = dialect
+        self._schemas = schemas
         self._known: dict[object, Query | None] = {}
 
     def find(self, statement: Executable) -> tuple[Query, CacheKey] | None:
@@ -79,7 +80,12 @@ class Queries:
         return None if query is None else (query, key)
 
     def _compile(self, statement: Select[*tuple[object, ...]], key: CacheKey) -> Query | None:
-        compiled = statement.compile(dialect=self._dialect, cache_key=key)
+        compiled = statement.compile(
+            dialect=self._dialect,
+            cache_key=key,
+            schema_translate_map=self._schemas,
+            render_schema_translate=self._schemas is not None,
+        )
         if not compiled.positional or compiled.literal_execute_params:
             return None
         if compiled.post_compile_params or compiled.escaped_bind_names:

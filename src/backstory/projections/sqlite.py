@@ -28,7 +28,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from backstory.core.errors import InvalidSetting
+from backstory.projections import lookup as lookups
 from backstory.projections.database import Values
+from backstory.projections.lookup import Lookup
 from backstory.projections.reading import Queries
 
 _WRITES: Final = "backstory_writes"
@@ -59,8 +61,6 @@ class SqliteDatabase:
 
     The one in memory has a single connection: whoever uses it waits for the transaction under way.
     """
-
-    reads_at_once = True
 
     def __init__(self, url: URL) -> None:
         """Take `sqlite:///file.db`; `?busy_timeout=` gives the seconds to wait for a lock.
@@ -130,6 +130,24 @@ class SqliteDatabase:
                 return query.values(rows)
         with self._alone(), self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(statement, dict(parameters))]
+
+    async def read(
+        self, statement: Executable, parameters: Mapping[str, object]
+    ) -> Sequence[Values]:
+        """Return all rows of a query at once, in the calling thread: no network, no lock."""
+        return self.fetch(statement, parameters)
+
+    async def find(self, lookup: Lookup, keys: Sequence[object]) -> Sequence[Values]:
+        """Return the rows of *keys* at once."""
+        if len(keys) == 1:
+            return self.fetch(lookup.of_one, lookups.one(keys[0]))
+        found: list[Values] = []
+        for given in lookups.some(keys):
+            found += self.fetch(lookup.of_some, given)
+        return found
+
+    def prepare(self, connection: Connection) -> None:
+        """Do nothing: who writes is alone, and there are no schemas."""
 
     def _reader(self) -> sqlite3.Connection:
         """Return the calling thread's own connection, kept open so a read costs one statement."""

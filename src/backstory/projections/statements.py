@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Final, Protocol, cast
 
 from sqlalchemy import Connection, Executable, UpdateBase
 from sqlalchemy.engine import Dialect
@@ -17,8 +17,7 @@ from sqlalchemy.sql.cache_key import CacheKey, HasCacheKey
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from backstory.core.errors import InvalidInput
-
-Values: TypeAlias = tuple[object, ...]
+from backstory.projections.database import Schemas, Values
 
 _MOST_REMEMBERED: Final = 500
 
@@ -38,18 +37,43 @@ class Plan(Protocol):
         ...
 
 
+class Meant:
+    """A statement, the names of the parameters it is given, and what it means."""
+
+    def __init__(self, statement: UpdateBase, given: Collection[str], key: CacheKey) -> None:
+        """Keep them."""
+        self.statement = statement
+        self.given: Collection[str] = given
+        self._key = key
+
+    def compiled(self, dialect: Dialect, schemas: Schemas | None = None) -> SQLCompiler:
+        """Return it as SQL of *dialect*, with the names of *schemas* put in."""
+        compiled = self.statement.compile(
+            dialect=dialect,
+            cache_key=self._key,
+            column_keys=list(self.given),
+            for_executemany=True,
+            schema_translate_map=schemas,
+            render_schema_translate=schemas is not None,
+        )
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what every dialect has for these
+        return compiled
+
+
 class DriverPlan:
     """Runs a plain statement on the driver's cursor, with rows as the driver takes them."""
 
-    def __init__(self, compiled: SQLCompiler, given: Collection[str], dialect: Dialect) -> None:
-        """Keep what *compiled* says; *given* are the names of the parameters of each row."""
+    def __init__(self, meant: Meant, compiled: SQLCompiler) -> None:
+        """Keep what is *meant*, and what *compiled*, its SQL without schemas, says."""
+        self.meant = meant
         self._compiled = compiled
-        self._sql = str(compiled)
-        names = tuple(compiled.positiontup or ())
-        self._all = _getter(names)
-        whole = set(names) <= set(given)
+        self._schemas: Schemas | None = None
+        self._sql = compiled.string
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self._all = _getter(self.names)
+        whole = set(self.names) <= set(meant.given)
         self.take: Callable[[Mapping[str, object]], object] | None = self._all if whole else None
-        found = [_bind_processor(compiled, name, dialect) for name in names]
+        found = [_bind_processor(compiled, name) for name in self.names]
         self._processors = [(i, processor) for i, processor in enumerate(found) if processor]
 
     def row(self, parameters: Mapping[str, object], key: CacheKey | None) -> object:
@@ -62,21 +86,35 @@ class DriverPlan:
 
     def run(self, connection: Connection, rows: Sequence[object]) -> None:
         """Run one row, or all rows in one call of the driver."""
-        values = self._processed(cast("Sequence[Values]", rows))
+        self.send(connection, self.processed(rows))
+
+    def send(self, connection: Connection, values: Sequence[Values]) -> None:
+        """Give the driver rows as it takes them."""
+        sql = self.sql(connection)
         cursor = connection.connection.cursor()
         try:
             if len(values) == 1:
-                cursor.execute(self._sql, values[0])
+                cursor.execute(sql, values[0])
             else:
                 # Not one INSERT of many rows: SQLite would keep a journal to undo half of it.
-                cursor.executemany(self._sql, values)
+                cursor.executemany(sql, values)
         finally:
             cursor.close()
 
-    def _processed(self, rows: Sequence[Values]) -> Sequence[Values]:
+    def sql(self, connection: Connection) -> str:
+        """Return the SQL with the schemas that *connection* puts in."""
+        schemas: Schemas | None = connection.get_execution_options().get("schema_translate_map")
+        if schemas != self._schemas:
+            self._schemas = schemas
+            self._sql = self.meant.compiled(connection.dialect, schemas).string
+        return self._sql
+
+    def processed(self, rows: Sequence[object]) -> Sequence[Values]:
+        """Return *rows* with each value as the driver takes it."""
+        values = cast("Sequence[Values]", rows)
         if not self._processors:
-            return rows
-        columns: list[Iterable[object]] = list(zip(*rows, strict=True))
+            return values
+        columns: list[Iterable[object]] = list(zip(*values, strict=True))
         for index, processor in self._processors:
             columns[index] = map(processor, columns[index])
         return list(zip(*columns, strict=True))
@@ -107,10 +145,10 @@ class OrdinaryPlan:
 class Plans:
     """Finds the plan of a statement by what it means, and remembers a bounded number of them."""
 
-    def __init__(self, dialect: Dialect, *, translated: bool = False) -> None:
-        """Compile for *dialect*; *translated* says that schema names are put in on execution."""
+    def __init__(self, dialect: Dialect) -> None:
+        """Compile for *dialect*."""
         self._dialect = dialect
-        self._direct = dialect.positional and not translated
+        self._driver_plan = _driver_plan(dialect)
         self._known: dict[object, Plan] = {}
 
     def find(self, statement: Executable, parameters: Mapping[str, object]) -> tuple[Plan, object]:
@@ -135,14 +173,20 @@ class Plans:
     def _plan(self, statement: Executable, names: tuple[str, ...], key: CacheKey) -> Plan:
         if not isinstance(statement, UpdateBase):
             return OrdinaryPlan(statement)
-        compiled = statement.compile(
-            dialect=self._dialect, cache_key=key, column_keys=list(names), for_executemany=True
-        )
-        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what every dialect has for these
+        meant = Meant(statement, names, key)
+        compiled = meant.compiled(self._dialect)
         _check_names(compiled, names)
-        if self._direct and key.params is None and _is_plain(compiled):
-            return DriverPlan(compiled, names, self._dialect)
+        if self._dialect.positional and key.params is None and _is_plain(compiled):
+            return self._driver_plan(meant, compiled)
         return OrdinaryPlan(statement)
+
+
+def _driver_plan(dialect: Dialect) -> Callable[[Meant, SQLCompiler], Plan]:
+    if dialect.name == "postgresql":
+        from backstory.projections.postgres.plan import PostgresPlan  # noqa: PLC0415 - its driver is an extra
+
+        return PostgresPlan
+    return DriverPlan
 
 
 def _meaning(statement: object) -> CacheKey | None:
@@ -188,7 +232,6 @@ def _getter(names: tuple[str, ...]) -> Callable[[Mapping[str, object]], Values]:
     return itemgetter(*names)
 
 
-def _bind_processor(
-    compiled: SQLCompiler, name: str, dialect: Dialect
-) -> Callable[[object], object] | None:
+def _bind_processor(compiled: SQLCompiler, name: str) -> Callable[[object], object] | None:
+    dialect = compiled.dialect
     return compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)

@@ -1,17 +1,30 @@
-"""A process to be killed: follows a fixed history in tiny batches. Run it with a file's path."""
+"""A process to be killed: follows a fixed history in tiny batches. Run it with a URL."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
+from typing import cast
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, update
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from backstory.core.events import RecordedEvent
 from backstory.projections.database import Values
 from backstory.projections.projection import Projection, Write
 from backstory.projections.read_model import ReadModel
+from backstory.projections.tables import checkpoint_table
 from backstory.projections.worker import Worker
 from backstory.stores.memory import MemoryStore
 from tests.unit.projections.members import Noted, append, schema, steady_clock
@@ -54,13 +67,26 @@ async def history() -> MemoryStore:
 
 
 async def contents(model: ReadModel) -> list[Sequence[Values]]:
-    """Return all that the projection wrote."""
-    return [await model.all(select(table)) for table in (note_table, total_table)]
+    """Return all that the projection wrote, in order.
+
+    Without the numbers of the rows: PostgreSQL does not give those of a lost batch again.
+    """
+    texts = select(note_table.c.text).order_by(note_table.c.id)
+    return [await model.all(texts), await model.all(select(total_table.c.length))]
 
 
-async def follow(path: str) -> None:
+async def rows_and_checkpoint(model: ReadModel) -> tuple[int, int]:
+    """Return the number of rows and the checkpoint, as of one moment."""
+    rows = select(func.count()).select_from(note_table).scalar_subquery()
+    name = checkpoint_table.c.projection == notes.name
+    checkpoint = select(checkpoint_table.c.position).where(name).scalar_subquery()
+    found = await model.one(select(rows, checkpoint))
+    return cast("tuple[int, int]", found)
+
+
+async def follow(url: str) -> None:
     """Catch up, saying when it begins."""
-    model = await ReadModel.open(f"sqlite:///{path}")
+    model = await ReadModel.open(url)
     worker = Worker(notes, schema=schema, store=await history(), read_model=model, page=PAGE)
     await model.prepare(notes)
     print("begun", flush=True)  # noqa: T201 - the signal to the test

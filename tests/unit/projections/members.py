@@ -30,6 +30,9 @@ from backstory.projections.projection import Projection, Write
 from backstory.projections.read_model import ReadModel
 from backstory.projections.worker import Worker
 
+DATABASES = ("sqlite", "postgresql")
+"""Where read models live; what a test of the fixture `read_model` says is true of each."""
+
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from pathlib import Path
 
 from backstory.projections.read_model import ReadModel
 from backstory.projections.worker import Worker
@@ -14,10 +13,10 @@ from tests.unit.projections.members import schema
 KILLS = 6
 
 
-async def _kill_one(path: Path, seconds: float) -> None:
+async def _kill_one(url: str, seconds: float) -> None:
     """Start the process, and kill it *seconds* after it has begun to apply."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", crashing.__name__, str(path), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", crashing.__name__, url, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"begun\n"
@@ -27,17 +26,16 @@ async def _kill_one(path: Path, seconds: float) -> None:
 
 
 async def test_every_event_is_applied_exactly_once_however_often_it_is_killed(
-    tmp_path: Path,
+    read_model_url: str, read_model: ReadModel
 ) -> None:
     """SIGKILL in the middle of batches: rows and checkpoint agree, nothing is lost or double."""
-    chance, path = random.Random(8), tmp_path / "read.db"  # noqa: S311 - moments to kill at
-    model = await ReadModel.open(f"sqlite:///{path}")
+    chance, model = random.Random(8), read_model  # noqa: S311 - moments to kill at
     checkpoints = []
     for _ in range(KILLS):
-        await _kill_one(path, chance.uniform(0.0, 0.15))
-        checkpoints.append(await model.checkpoint("notes"))
-        rows, _ = await crashing.contents(model)
-        assert len(rows) == checkpoints[-1]
+        await _kill_one(read_model_url, chance.uniform(0.0, 0.15))
+        rows, checkpoint = await crashing.rows_and_checkpoint(model)
+        assert rows == checkpoint
+        checkpoints.append(rows)
     assert any(0 < checkpoint < crashing.EVENTS for checkpoint in checkpoints)
     store = await crashing.history()
     await _finish(model, store)
@@ -46,7 +44,6 @@ async def test_every_event_is_applied_exactly_once_however_often_it_is_killed(
     await _finish(model, store)
     assert await crashing.contents(model) == survived
     assert len(survived[0]) == crashing.EVENTS
-    await model.close()
 
 
 async def _finish(model: ReadModel, store: MemoryStore) -> None:

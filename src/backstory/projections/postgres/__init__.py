@@ -1,0 +1,1 @@
+"""Read models in PostgreSQL: everything that is true of PostgreSQL alone."""
