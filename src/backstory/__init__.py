@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from backstory.application import AnyDecider, Application, Check, Reactor, load_application
+    from backstory.application import AnyDecider, Application, Check, load_application
     from backstory.blocking import BlockingRepository, BlockingStore, Portal, open_blocking_store
+    from backstory.core.alarm import Alarm
+    from backstory.core.ambient import correlated
     from backstory.core.appending import StreamAppend
     from backstory.core.clock import Clock, system_clock
     from backstory.core.errors import (
@@ -28,10 +30,14 @@ if TYPE_CHECKING:
         InvalidName,
         InvalidRead,
         InvalidSetting,
+        LeaseLost,
         OutcomeUnknown,
+        PartitionsChanged,
         PowerMissing,
         ProjectionError,
+        ReactionFailed,
         ReadModelUnavailable,
+        ReadModelVersionUnsupported,
         SchemaError,
         StoreBusy,
         StoreClosed,
@@ -55,6 +61,7 @@ if TYPE_CHECKING:
         WrongExpectedRevision,
     )
     from backstory.core.ids import IdSource, uuid7
+    from backstory.core.listening import Applying, Commit, Committing
     from backstory.core.read import BACKWARDS, FORWARDS, Read
     from backstory.core.reading import events, pages
     from backstory.core.schema import EventType, Schema, Upcaster
@@ -79,16 +86,28 @@ if TYPE_CHECKING:
         SnapshotStore,
     )
     from backstory.domain.together import execute_together
+    from backstory.projections.changes import Change
     from backstory.projections.columns import UtcDateTime
     from backstory.projections.lookup import Lookup
-    from backstory.projections.parked import ParkedEvent, ParkedEvents, Retried
+    from backstory.projections.parked import ParkedEvents, Retried
+    from backstory.projections.parked_table import ParkedEvent
     from backstory.projections.policy import Park, Retry, Stop
     from backstory.projections.projection import Projection
+    from backstory.projections.reactor import Reactor
     from backstory.projections.read_model import ReadModel
+    from backstory.projections.status import PartitionStatus, Status
     from backstory.projections.subscription import Batch, Subscription
-    from backstory.projections.worker import Status, Worker
+    from backstory.projections.worker import Worker
+    from backstory.projections.workers import Workers
     from backstory.stores.memory import MemoryStore
     from backstory.stores.open import open_store
+    from backstory.telemetry.exposition import metrics_app, serve_metrics
+    from backstory.telemetry.log_format import LogFormat
+    from backstory.telemetry.logs import start_logging
+    from backstory.telemetry.metrics import Metrics
+    from backstory.telemetry.observing import Telemetry
+    from backstory.telemetry.requests import CorrelationMiddleware
+    from backstory.telemetry.tracing import Tracing
 
 __all__ = [
     "ANY",
@@ -96,22 +115,28 @@ __all__ = [
     "FORWARDS",
     "NO_STREAM",
     "STREAM_EXISTS",
+    "Alarm",
     "AnyDecider",
     "AppendTooLarge",
     "Appended",
     "AppendingSeveral",
     "Application",
+    "Applying",
     "BackstoryError",
     "Batch",
     "BlockingRepository",
     "BlockingStore",
     "CaughtUpTimeout",
+    "Change",
     "Check",
     "CheckpointAhead",
     "CheckpointMoved",
     "Clock",
     "CommandRejected",
+    "Commit",
+    "Committing",
     "Context",
+    "CorrelationMiddleware",
     "Decider",
     "Decision",
     "DirectorySnapshots",
@@ -128,24 +153,31 @@ __all__ = [
     "InvalidName",
     "InvalidRead",
     "InvalidSetting",
+    "LeaseLost",
     "Loaded",
+    "LogFormat",
     "Lookup",
     "MemorySnapshots",
     "MemoryStore",
+    "Metrics",
     "NewEvent",
     "OutcomeUnknown",
     "Park",
     "ParkedEvent",
     "ParkedEvents",
+    "PartitionStatus",
+    "PartitionsChanged",
     "Portal",
     "Power",
     "PowerMissing",
     "Projection",
     "ProjectionError",
+    "ReactionFailed",
     "Reactor",
     "Read",
     "ReadModel",
     "ReadModelUnavailable",
+    "ReadModelVersionUnsupported",
     "RecordedEvent",
     "Repository",
     "Retried",
@@ -167,8 +199,10 @@ __all__ = [
     "StoreVersionUnsupported",
     "StreamAppend",
     "Subscription",
+    "Telemetry",
     "Thing",
     "TooManyConflicts",
+    "Tracing",
     "UndecodableEvent",
     "UnknownEventType",
     "UnknownSchemaVersion",
@@ -176,15 +210,20 @@ __all__ = [
     "UtcDateTime",
     "Verifying",
     "Worker",
+    "Workers",
     "WrongExpectedRevision",
     "append_several",
+    "correlated",
     "decider_of",
     "events",
     "execute_together",
     "load_application",
+    "metrics_app",
     "open_blocking_store",
     "open_store",
     "pages",
+    "serve_metrics",
+    "start_logging",
     "system_clock",
     "uuid7",
 ]
@@ -196,7 +235,6 @@ _HOMES = {
         "AnyDecider",
         "Application",
         "Check",
-        "Reactor",
         "load_application",
     ),
     "backstory.blocking": (
@@ -205,6 +243,8 @@ _HOMES = {
         "Portal",
         "open_blocking_store",
     ),
+    "backstory.core.alarm": ("Alarm",),
+    "backstory.core.ambient": ("correlated",),
     "backstory.core.appending": ("StreamAppend",),
     "backstory.core.clock": (
         "Clock",
@@ -225,10 +265,14 @@ _HOMES = {
         "InvalidName",
         "InvalidRead",
         "InvalidSetting",
+        "LeaseLost",
         "OutcomeUnknown",
+        "PartitionsChanged",
         "PowerMissing",
         "ProjectionError",
+        "ReactionFailed",
         "ReadModelUnavailable",
+        "ReadModelVersionUnsupported",
         "SchemaError",
         "StoreBusy",
         "StoreClosed",
@@ -259,6 +303,7 @@ _HOMES = {
         "IdSource",
         "uuid7",
     ),
+    "backstory.core.listening": ("Applying", "Commit", "Committing"),
     "backstory.core.read": (
         "BACKWARDS",
         "FORWARDS",
@@ -300,20 +345,32 @@ _HOMES = {
         "SnapshotStore",
     ),
     "backstory.domain.together": ("execute_together",),
+    "backstory.projections.changes": ("Change",),
     "backstory.projections.columns": ("UtcDateTime",),
     "backstory.projections.lookup": ("Lookup",),
-    "backstory.projections.parked": ("ParkedEvent", "ParkedEvents", "Retried"),
+    "backstory.projections.parked": ("ParkedEvents", "Retried"),
+    "backstory.projections.parked_table": ("ParkedEvent",),
     "backstory.projections.policy": (
         "Park",
         "Retry",
         "Stop",
     ),
     "backstory.projections.projection": ("Projection",),
+    "backstory.projections.reactor": ("Reactor",),
     "backstory.projections.read_model": ("ReadModel",),
+    "backstory.projections.status": ("PartitionStatus", "Status"),
     "backstory.projections.subscription": ("Batch", "Subscription"),
-    "backstory.projections.worker": ("Status", "Worker"),
+    "backstory.projections.worker": ("Worker",),
+    "backstory.projections.workers": ("Workers",),
     "backstory.stores.memory": ("MemoryStore",),
     "backstory.stores.open": ("open_store",),
+    "backstory.telemetry.exposition": ("metrics_app", "serve_metrics"),
+    "backstory.telemetry.log_format": ("LogFormat",),
+    "backstory.telemetry.logs": ("start_logging",),
+    "backstory.telemetry.metrics": ("Metrics",),
+    "backstory.telemetry.observing": ("Telemetry",),
+    "backstory.telemetry.requests": ("CorrelationMiddleware",),
+    "backstory.telemetry.tracing": ("Tracing",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, Never, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Never, Protocol, TypeVar
 
 import msgspec
 
 from backstory.core.errors import InvalidInput, InvalidName, InvalidSetting
-from backstory.core.events import RecordedEvent
 from backstory.core.names import category_of, check_stream_name
 from backstory.core.schema import Schema
 
 if TYPE_CHECKING:
     from backstory.projections.projection import Projection
+    from backstory.projections.reactor import Reactor
 
 Subject_contra = TypeVar("Subject_contra", contravariant=True)
 
@@ -30,20 +30,6 @@ class Check(msgspec.Struct, Generic[Subject_contra], frozen=True):
 
     name: str
     test: Callable[[Subject_contra], bool]
-
-
-Reaction: TypeAlias = Callable[[Never, RecordedEvent], Awaitable[None]]
-"""Takes a typed event and its record and does something outside."""
-
-
-class Reactor(msgspec.Struct, frozen=True):
-    """What does things outside (mail, payment) when events happen; it never runs in a replay.
-
-    `handlers` holds an async function of the event and its record for each Python type of event.
-    """
-
-    name: str
-    handlers: Mapping[type, Reaction]
 
 
 class AnyDecider(Protocol):
@@ -68,8 +54,9 @@ class AnyDecider(Protocol):
 class Application(msgspec.Struct, frozen=True, kw_only=True):
     """A user's events, deciders (by the category of their streams), projections, reactors, checks.
 
-    Raises `InvalidInput` when two projections, reactors or checks share a name, or when one follows
-    an event type that the schema does not hold; `InvalidName` when a decider's category is none.
+    Raises `InvalidInput` when two checks share a name, or two of the projections and reactors
+    (their checkpoints are kept by name), or when one of these follows an event type that the schema
+    does not hold; `InvalidName` when a decider's category is none.
     """
 
     name: str
@@ -88,15 +75,15 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
             if category_of(check_stream_name(category)) != category:
                 message = f"a category ends at the first '-', so {category!r} cannot be one"
                 raise InvalidName(message)
-        for what, things in (
-            ("projection", self.projections),
-            ("reactor", self.reactors),
-            ("check", self.checks),
-        ):
-            _check_names(what, [thing.name for thing in things])
-        followers: tuple[Projection | Reactor, ...] = (*self.projections, *self.reactors)
-        for follower in followers:
+        _check_names("projections or reactors", [follower.name for follower in self.followers])
+        _check_names("checks", [check.name for check in self.checks])
+        for follower in self.followers:
             self._check_types(follower.name, follower.handlers)
+
+    @property
+    def followers(self) -> tuple[Projection | Reactor, ...]:
+        """Return what follows events: projections, then reactors."""
+        return *self.projections, *self.reactors
 
     def _check_types(self, name: str, types: Iterable[type]) -> None:
         known = {event_type.python for event_type in self.schema.types}
@@ -143,5 +130,5 @@ def load_application(target: str) -> Application:
 def _check_names(what: str, names: list[str]) -> None:
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
-        message = f"two {what}s are called {', '.join(map(repr, twice))}; a name tells them apart"
+        message = f"two {what} are called {', '.join(map(repr, twice))}; a name tells them apart"
         raise InvalidInput(message)

@@ -7,17 +7,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 import backstory
 from backstory.core import names, read
 from backstory.core.errors import BackstoryError
 from backstory.core.store import Power
+from backstory.stores.postgres.settings import PostgresSettings
 from backstory.stores.powers import POWERS
 from tests.docs.snippets import ROOT
 
 _REFERENCE: Final = ROOT / "docs" / "reference"
 _URLS: Final = {
     "memory": "`memory:`",
+    "postgres": "`postgresql://user:password@host:port/database`",
     "sqlite": "`sqlite:///relative/file.db`, `sqlite:////absolute/file.db`",
+}
+_POSTGRES: Final = {
+    "schema": "the schema that holds the store and nothing else",
+    "mode": "`rwc` makes the tables, `rw` needs them to exist, `ro` only reads",
+    "connections": "how many reads run at once; appending and listening have their own",
+    "connect_timeout": "for one attempt to connect",
+    "reconnect_timeout": "how long a server that was lost is waited for",
+    "busy_timeout": "how long an append waits for somebody else's transaction",
+    "answer_timeout": "how long any answer is waited for before the connection counts as lost",
+    "notify": "tell other processes of appends at once, and listen to what they tell",
+    "poll_shortest": "the shortest pause between two looks for what others appended",
+    "poll_longest": "the longest one; four times as long while hints are heard",
+    "pooled": "whether a pooler in transaction mode stands before the server",
+    "application_name": "what `pg_stat_activity` shows",
+    "host": "in place of the one before the `/`; may be a folder with a Unix socket",
+    "port": "in place of the one before the `/`",
+    "sslmode": "`disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`",
+    "sslrootcert": "a file with the certificates to trust",
+    "sslcert": "a file with our certificate",
+    "sslkey": "a file with its key",
 }
 
 
@@ -64,10 +88,11 @@ def _stores() -> str:
     for store, has in POWERS.items():
         marks = " | ".join("yes" if power in has else "no" for power in powers)
         lines.append(f"| {store} | {_URLS[store]} | {marks} |")
-    return "\n".join([*lines, "", *_settings(), "", *_limits()]) + "\n"
+    settings = [*_sqlite_settings(), "", *_postgres_settings()]
+    return "\n".join([*lines, "", *settings, "", *_limits()]) + "\n"
 
 
-def _settings() -> list[str]:
+def _sqlite_settings() -> list[str]:
     return [
         "## Settings of a SQLite store",
         "",
@@ -81,6 +106,25 @@ def _settings() -> list[str]:
         "| `readers` | `2` | how many reads run at once, each in a thread of its own |",
         "| `cache_mib` | `16` | page cache of each connection, in MiB |",
     ]
+
+
+def _postgres_settings() -> list[str]:
+    fields = {field.name: field for field in msgspec.structs.fields(PostgresSettings)}
+    assert set(_POSTGRES) | {"user", "password", "database"} == set(fields)
+    lines = [
+        "## Settings of a PostgreSQL store",
+        "",
+        "They are query parameters of its URL, such as `postgresql://host/database?schema=billing`.",
+        "An unknown one is an error. Times are in seconds.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, meaning in _POSTGRES.items():
+        default = fields[name].default
+        shown = "" if default is None else f"`{str(default).lower()}`"
+        lines.append(f"| `{name}` | {shown} | {meaning} |")
+    return lines
 
 
 def _limits() -> list[str]:

@@ -20,7 +20,8 @@ def test_the_generated_pages_are_up_to_date(path: Path) -> None:
 def test_every_setting_of_the_sqlite_store_is_documented() -> None:
     """No setting is a secret, and the defaults given are the real ones."""
     page = (ROOT / "docs" / "reference" / "stores.md").read_text(encoding="utf-8")
-    documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", page, flags=re.MULTILINE))
+    [section] = re.findall(r"## Settings of a SQLite store\n(.*?)\n## ", page, flags=re.DOTALL)
+    documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", section, flags=re.MULTILINE))
     settings = SqliteSettings(path=Path("events.db"))
     fields = [name for name in settings.__struct_fields__ if name != "path"]
     assert documented == {name: f"{getattr(settings, name):{_shown(name)}}" for name in fields}

@@ -35,6 +35,7 @@ def test_every_setting_has_a_flag_and_a_variable() -> None:
         "store": "memory:",
         "read_model": "memory:",
         "schema": "s",
+        "log_format": "json",
     }
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     variables = {f"BACKSTORY_DEMO_{name.upper()}": value for name, value in values.items()}

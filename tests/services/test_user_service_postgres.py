@@ -27,10 +27,14 @@ WHERE conrelid = 'eventsourcing.user'::regclass AND contype IN ('p', 'u') ORDER 
 """
 
 
-def test_the_tutorial_works_word_for_word(make_service: Make, own_postgres: PostgresServer) -> None:
+@pytest.mark.parametrize("events", ["in SQLite", "in PostgreSQL"])
+def test_the_tutorial_works_word_for_word(
+    make_service: Make, own_postgres: PostgresServer, events: str
+) -> None:
     """What a reader types, and what a reader sees: the answers, the row in psql, the table."""
     url = own_postgres.create()
-    service = make_service(settings=["--read-model", url])
+    store = ["--store", url] if events == "in PostgreSQL" else []
+    service = make_service(settings=["--read-model", url, *store])
     service.start()
     with service.client() as client:
         created = client.post("/users", json=DONALD)
@@ -58,6 +62,18 @@ def test_the_tutorial_works_word_for_word(make_service: Make, own_postgres: Post
     assert constraints == ["PRIMARY KEY (id)", "UNIQUE (username)"]
     assert service.stop() == 0
     assert "secret" not in service.words()
+
+
+def test_events_in_postgresql_may_be_read_from_a_file(
+    make_service: Make, postgres_url: str
+) -> None:
+    """Each database is chosen for itself."""
+    service = make_service(settings=["--store", postgres_url])
+    service.start()
+    with service.client() as client:
+        seen(client, client.post("/users", json=DONALD), "/users/donald-le").raise_for_status()
+    assert service.stop() == 0
+    assert (service.data / "read-model.db").exists()
 
 
 def test_the_schema_may_be_called_otherwise(

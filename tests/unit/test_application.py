@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
-from backstory.application import Application, Check, Reactor, load_application
+from backstory.application import Application, Check, load_application
 from backstory.core.errors import InvalidInput, InvalidName, InvalidSetting
 from backstory.core.events import RecordedEvent
 from backstory.projections.projection import Projection
+from backstory.projections.reactor import Reactor
 from tests.unit.domain.accounts import ACCOUNT, SCHEMA, Account, Deposited, Opened
 
 TABLE = Table("balances", MetaData(), Column("id", Integer, primary_key=True))
@@ -21,7 +23,7 @@ class Unknown:
     """An event type that no schema holds."""
 
 
-async def react(event: Opened, recorded: RecordedEvent) -> None:
+async def react(event: object, recorded: RecordedEvent, key: UUID) -> None:
     """Do nothing outside."""
 
 
@@ -79,9 +81,9 @@ def test_a_decider_stands_under_a_category() -> None:
 
 def test_names_are_told_apart() -> None:
     """Checkpoints and commands find things by their names."""
-    with pytest.raises(InvalidInput, match="two projections are called 'a'"):
+    with pytest.raises(InvalidInput, match="two projections or reactors are called 'a'"):
         Application(name="bank", schema=SCHEMA, projections=(projection("a"), projection("a")))
-    with pytest.raises(InvalidInput, match="two reactors are called 'a', 'b'"):
+    with pytest.raises(InvalidInput, match="two projections or reactors are called 'a', 'b'"):
         Application(
             name="bank", schema=SCHEMA, reactors=tuple(Reactor(name, {}) for name in "abcab")
         )

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from backstory.cli.parameters import LogLines
+from backstory.telemetry.log_format import LogFormat
+
 Data = Annotated[
     Path,
     typer.Option(
@@ -48,6 +51,7 @@ def demo(
     store: Store = None,
     read_model: ReadModel = None,
     schema: SchemaName = "eventsourcing",
+    log_format: LogLines = LogFormat.TEXT,
 ) -> None:
     """Run the user service: POST /users, GET /users/NAME, and what happened to each.
 
@@ -57,6 +61,12 @@ def demo(
     from backstory.demo.settings import DemoSettings
 
     settings = DemoSettings(
-        data=data, host=host, port=port, store=store, read_model=read_model, schema=schema
+        data=data,
+        host=host,
+        port=port,
+        store=store,
+        read_model=read_model,
+        schema=schema,
+        log_format=log_format,
     )
     raise typer.Exit(run(settings))

@@ -10,6 +10,7 @@ from backstory.core.errors import (
     InvalidInput,
     OutcomeUnknown,
     ReadModelUnavailable,
+    ReadModelVersionUnsupported,
     SchemaError,
     StoreClosed,
     StoreDamaged,
@@ -33,8 +34,9 @@ INTERRUPTED: Final = 128
 
 MEANINGS: Final = {
     "0": "done; also when the reader of the output had enough (as in `… | head`), and when a "
-    "signal ends `watch` or `demo`",
-    "1": "something is wrong: a fault was found, a revision was not as expected",
+    "signal ends `watch`, `work` or `demo`",
+    "1": "something is wrong: a fault was found, a revision was not as expected, a projection "
+    "failed, events are still parked",
     "2": "a wrong option, argument, variable or input",
     "3": "the store cannot be reached, opened or written now; for `demo` also: the port is taken",
     "4": "the store is damaged, of another program, or of a newer version",
@@ -47,6 +49,7 @@ _CODES: Final = (
     (StoreDamaged, ExitCode.UNUSABLE),
     (StoreVersionUnsupported, ExitCode.UNUSABLE),
     (SchemaError, ExitCode.UNUSABLE),
+    (ReadModelVersionUnsupported, ExitCode.UNUSABLE),
     (StoreUnavailable, ExitCode.UNAVAILABLE),
     (StoreClosed, ExitCode.UNAVAILABLE),
     (OutcomeUnknown, ExitCode.UNAVAILABLE),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backstory.core.store import EventStore
 
-_WITH_MODES = ("sqlite:",)
+_WITH_MODES = ("sqlite:", "postgresql:", "postgres:")
 
 
 def with_mode(url: str, mode: str) -> str:

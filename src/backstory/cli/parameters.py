@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
+from backstory.telemetry.log_format import LogFormat
+
 Url = Annotated[
     str,
     typer.Argument(
-        metavar="URL", help="The store: sqlite:///file.db or sqlite:////absolute/file.db."
+        metavar="URL",
+        help="The store: sqlite:///file.db, sqlite:////absolute/file.db or "
+        "postgresql://user:password@host:port/database.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines, for programs.")]
@@ -20,4 +24,12 @@ Stream = Annotated[str | None, typer.Option("--stream", help="This stream alone.
 Types = Annotated[
     list[str] | None,
     typer.Option("--type", help="Events of this type alone; may be repeated.", metavar="NAME"),
+]
+LogLines = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        metavar="FORMAT",
+        help="What is written to stderr: text for people, json for programs.",
+    ),
 ]

@@ -15,12 +15,18 @@ from typer.main import get_command
 from backstory.cli.append import append
 from backstory.cli.demo import demo
 from backstory.cli.exits import MEANINGS, ExitCode, exit_code_of
+from backstory.cli.parked_list import parked_list
+from backstory.cli.parked_purge import parked_purge
+from backstory.cli.parked_retry import parked_retry
+from backstory.cli.parked_show import parked_show
 from backstory.cli.read import read
+from backstory.cli.schema import schema
 from backstory.cli.screen import forget_output, say
 from backstory.cli.stats import stats
 from backstory.cli.variables import name_variables, refuse_unknown
 from backstory.cli.verify import verify
 from backstory.cli.watch import watch
+from backstory.cli.work import work
 from backstory.core.errors import BackstoryError
 
 _EPILOG: Final = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(
@@ -68,12 +74,27 @@ def program() -> TyperGroup:
         rich_markup_mode="rich",
     )
     app.callback()(_options)
-    for command in (demo, append, read, watch, stats, verify):
+    for command in (demo, append, read, watch, stats, verify, schema, work):
         app.command(help=_joined(command.__doc__ or ""))(command)
+    app.add_typer(_parked(), name="parked")
     group = get_command(app)
     assert isinstance(group, TyperGroup)  # noqa: S101 - there are several commands
     name_variables(group)
     return group
+
+
+def _parked() -> typer.Typer:
+    parked = typer.Typer(
+        help="Events that projections and reactors set aside.", no_args_is_help=True
+    )
+    for name, command in (
+        ("list", parked_list),
+        ("show", parked_show),
+        ("retry", parked_retry),
+        ("purge", parked_purge),
+    ):
+        parked.command(name, help=_joined(command.__doc__ or ""))(command)
+    return parked
 
 
 def _joined(docstring: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -46,19 +47,19 @@ def reference() -> str:
     parts += [_row(code, meaning) for code, meaning in MEANINGS.items()]
     parts += ["\nA second signal ends any command at once.\n", "## `backstory`\n"]
     parts += _options(group)
-    for command in commands_of(group):
-        parts += _section(command)
+    for name, command in commands_of(group):
+        parts += _section(name, command)
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _section(command: TyperCommand) -> Iterator[str]:
+def _section(name: str, command: TyperCommand) -> Iterator[str]:
     arguments = [p for p in command.params if isinstance(p, TyperArgument)]
     shown = [
         f"{argument.metavar}" if argument.required else f"[{argument.metavar}]"
         for argument in arguments
     ]
-    yield f"\n## `backstory {command.name}`\n"
-    yield f"```sh\n{' '.join(['backstory', command.name or '', *shown, '[OPTIONS]'])}\n```\n"
+    yield f"\n## `backstory {name}`\n"
+    yield f"```sh\n{' '.join(['backstory', name, *shown, '[OPTIONS]'])}\n```\n"
     yield f"{command.help}\n"
     if arguments:
         yield _table("argument", "meaning")
@@ -71,9 +72,13 @@ def _options(command: TyperCommand | TyperGroup) -> Iterator[str]:
     yield _table("option", "variable", "default", "meaning")
     for option in options_of(command):
         value = "" if option.is_flag else f" {option.metavar}"
-        default = "" if option.is_flag or option.default is None else f"`{option.default}`"
+        default = "" if option.is_flag or option.default is None else f"`{_shown(option.default)}`"
         names = f"`{', '.join(option.opts)}{value}`"
         yield _row(names, f"`{option.envvar}`", default, option.help or "")
+
+
+def _shown(default: object) -> object:
+    return default.value if isinstance(default, Enum) else default
 
 
 def _table(*titles: str) -> str:

@@ -1,7 +1,8 @@
 """Environment variables: one for each option, named after it, and no others.
 
-The option `--limit` of `backstory read` can be given as `BACKSTORY_READ_LIMIT`. A variable that
-begins alike and belongs to no option is refused: it would be a setting that does nothing.
+The option `--limit` of `backstory read` can be given as `BACKSTORY_READ_LIMIT`, that of
+`backstory parked list` as `BACKSTORY_PARKED_LIST_LIMIT`. A variable that begins alike and belongs
+to no option is refused: it would be a setting that does nothing.
 """
 
 from __future__ import annotations
@@ -27,24 +28,27 @@ def options_of(command: TyperCommand | TyperGroup) -> Iterator[TyperOption]:
             yield parameter
 
 
-def commands_of(program: TyperGroup) -> Iterator[TyperCommand]:
-    """Yield the commands of *program*, in the order it shows them."""
-    for command in program.commands.values():
-        assert isinstance(command, TyperCommand)  # noqa: S101 - Typer makes no others
-        yield command
+def commands_of(group: TyperGroup, *words: str) -> Iterator[tuple[str, TyperCommand]]:
+    """Yield each command of *group* with its name, such as `parked list`, in the order shown."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands_of(command, *words, name)
+        else:
+            assert isinstance(command, TyperCommand)  # noqa: S101 - Typer makes no others
+            yield " ".join([*words, name]), command
 
 
 def name_variables(program: TyperGroup) -> frozenset[str]:
     """Give every option of *program* its variable, and return their names."""
     named = {_name(option) for option in options_of(program)}
-    for command in commands_of(program):
-        named |= {_name(option, command.name) for option in options_of(command)}
+    for name, command in commands_of(program):
+        named |= {_name(option, *name.split()) for option in options_of(command)}
     return frozenset(named)
 
 
-def _name(option: TyperOption, *words: str | None) -> str:
+def _name(option: TyperOption, *words: str) -> str:
     long = max(option.opts, key=len).removeprefix("--")
-    option.envvar = _PREFIX + "_".join([*filter(None, words), long]).replace("-", "_").upper()
+    option.envvar = _PREFIX + "_".join([*words, long]).replace("-", "_").upper()
     return option.envvar
 
 

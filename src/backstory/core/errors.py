@@ -28,9 +28,13 @@ BackstoryError
 │   └── TooManyConflicts
 └── ProjectionError
     ├── HandlerFailed
+    ├── ReactionFailed
     ├── CheckpointMoved
+    ├── LeaseLost
     ├── CheckpointAhead
+    ├── PartitionsChanged
     ├── ReadModelUnavailable
+    ├── ReadModelVersionUnsupported
     └── CaughtUpTimeout
 
 An error carries its facts as attributes and ends by saying what to do next. A class raised without
@@ -285,8 +289,48 @@ class HandlerFailed(ProjectionError):
         )
 
 
+class ReactionFailed(ProjectionError):
+    """A reactor's handler failed on an event, as often as it was tried; it stopped before it."""
+
+    reactor: str
+    place: str
+    handler: str
+    reason: str
+    event_id: UUID
+    attempts: int
+
+    def __init__(
+        self, *, reactor: str, place: str, handler: str, reason: str, event_id: UUID, attempts: int
+    ) -> None:
+        """Report which *handler* (file and line) failed where, on which event and how often."""
+        self.reactor, self.place, self.handler = reactor, place, handler
+        self.reason, self.event_id, self.attempts = reason, event_id, attempts
+        super().__init__(
+            f"reactor {reactor!r} stopped before {place} (event {event_id}) after {attempts} "
+            f"attempts: {reason}, in {handler}. See to the reason and start again: it goes on with "
+            "this event and the same key. on_failure=Park() sets such events aside."
+        )
+
+
 class CheckpointMoved(ProjectionError):
     """Another worker moved this projection's checkpoint; this worker wrote nothing and stops."""
+
+
+class LeaseLost(ProjectionError):
+    """Another process took this partition over; this worker wrote nothing more and stops."""
+
+    projection: str
+    partition: int
+    token: int
+
+    def __init__(self, *, projection: str, partition: int, token: int) -> None:
+        """Report the *partition* of which *projection*, and the fencing *token* now void."""
+        self.projection, self.partition, self.token = projection, partition, token
+        super().__init__(
+            f"the lease of partition {partition} of {projection!r} (token {token}) is not ours any "
+            "more: another process took it over. Nothing was written with it; start again to "
+            "share the partitions anew."
+        )
 
 
 class CheckpointAhead(ProjectionError):
@@ -304,8 +348,41 @@ class CheckpointAhead(ProjectionError):
         )
 
 
+class PartitionsChanged(ProjectionError):
+    """A projection that has run cannot change its number of partitions; rebuild it."""
+
+    projection: str
+    there: int
+    wanted: int
+
+    def __init__(self, *, projection: str, there: int, wanted: int) -> None:
+        """Report how many partitions are *there* and how many the code *wanted*."""
+        self.projection, self.there, self.wanted = projection, there, wanted
+        super().__init__(
+            f"{projection!r} has run with {there} partitions, so it cannot go on with {wanted}: "
+            "each partition stands at a position of its own. Set it back, or let the projection "
+            "begin anew: rebuild it, or wipe it with ReadModel.wipe. A reactor changes over "
+            "by itself once all its partitions stand at one position."
+        )
+
+
 class ReadModelUnavailable(ProjectionError):
     """The read model's database cannot be reached or written; nothing was applied."""
+
+
+class ReadModelVersionUnsupported(ProjectionError):
+    """The read model was written by a newer Backstory; upgrade Backstory to use it."""
+
+    found: int
+    supported: int
+
+    def __init__(self, *, found: int, supported: int) -> None:
+        """Report the version *found* of our tables and the newest one *supported* here."""
+        self.found, self.supported = found, supported
+        super().__init__(
+            f"the read model's tables backstory_* have version {found}, this Backstory knows "
+            f"versions up to {supported}. Upgrade Backstory to use it; nothing was changed."
+        )
 
 
 class CaughtUpTimeout(ProjectionError):

@@ -43,14 +43,13 @@ class NewEvent(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         """Refuse what could not be read back."""
         _check_type(self.type)
-        _check_id(self.id)
         _check_json(self.data, "data", self.type)
         if self.metadata.__class__ is not bytes or self.metadata != NO_METADATA:
             _check_json(self.metadata, "metadata", self.type)
             if not self.metadata.lstrip().startswith(b"{"):
                 message = "an event's metadata is a JSON object"
                 raise InvalidEvent(message)
-        _check_size(self)
+        _check_id_and_size(self)
 
     @classmethod
     def of(
@@ -79,8 +78,7 @@ class EncodedEvent(NewEvent, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what the encoder cannot know of."""
-        _check_id(self.id)
-        _check_size(self)
+        _check_id_and_size(self)
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -147,13 +145,11 @@ def _check_json(document: bytes, what: str, event_type: str) -> None:
     encoding.check(document)
 
 
-def _check_id(given: object) -> None:
+def _check_id_and_size(event: NewEvent) -> None:
+    given: object = event.id
     if not isinstance(given, UUID):  # a Struct does not check what it is created with
         message = f"an event's id is a UUID, not {type(given).__name__}"
         raise InvalidEvent(message)
-
-
-def _check_size(event: NewEvent) -> None:
     size = len(event.data) + len(event.metadata)
     if size > MAX_EVENT_BYTES:
         raise EventTooLarge(size=size, limit=MAX_EVENT_BYTES, type=event.type)

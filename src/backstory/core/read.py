@@ -64,21 +64,17 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what no store could answer."""
-        if self.stream is not None and self.category is not None:
-            message = "a read names a stream or a category, not both"
-            raise InvalidRead(message)
-        for name in ("stream", "category"):
-            _check_text(name, getattr(self, name))
-        for name in ("after", "before", "until"):
-            bound = getattr(self, name)
-            if bound is not None:
-                _check_integer(name, bound)
-        _check_integer("limit", self.limit)
-        if not 1 <= self.limit <= MAX_LIMIT:
-            message = f"limit is from 1 to {MAX_LIMIT:,}, not {self.limit:,}; read page by page"
-            raise InvalidRead(message)
-        _check_types(self.types)
-        _check_direction(self.direction)
+        # Most reads name one stream and no bounds; what is not set costs next to nothing here.
+        if self.stream is not None or self.category is not None:
+            _check_names(self.stream, self.category)
+        if not self.after is self.before is self.until is None:
+            _check_bounds(after=self.after, before=self.before, until=self.until)
+        if type(self.limit) is not int or not 1 <= self.limit <= MAX_LIMIT:
+            _check_limit(self.limit)
+        if self.types != ():
+            _check_types(self.types)
+        if self.direction is not FORWARDS:
+            _check_direction(self.direction)
 
     def resume(self, bound: int) -> Read:
         """Return the read that goes on behind *bound*, the key of the last event seen.
@@ -100,9 +96,35 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
         return size < MAX_PAGE_BYTES - MAX_EVENT_BYTES
 
 
-def _check_text(name: str, value: object) -> None:
-    if value is not None and not isinstance(value, str):
-        message = f"{name} is text, not {value!r}"
+def _check_names(stream: object, category: object) -> None:
+    if stream is not None and category is not None:
+        message = "a read names a stream or a category, not both"
+        raise InvalidRead(message)
+    for what, name in (("stream", stream), ("category", category)):
+        if name is not None and not isinstance(name, str):
+            message = f"{what} is text, not {name!r}"
+            raise InvalidRead(message)
+
+
+def _check_bounds(**bounds: object) -> None:
+    for name, bound in bounds.items():
+        if bound is not None:
+            _check_integer(name, bound)
+
+
+def _check_limit(limit: int) -> None:
+    _check_integer("limit", limit)
+    if not 1 <= limit <= MAX_LIMIT:
+        message = f"limit is from 1 to {MAX_LIMIT:,}, not {limit:,}; read page by page"
+        raise InvalidRead(message)
+
+
+def _check_integer(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        message = f"{name} is an integer, not {value!r}"
+        raise InvalidRead(message)
+    if not -_TOO_LARGE <= value < _TOO_LARGE:
+        message = f"{name} is a 64-bit integer; {value:#x} is larger than any position"
         raise InvalidRead(message)
 
 
@@ -118,13 +140,4 @@ def _check_types(types: object) -> None:
 def _check_direction(direction: object) -> None:
     if not isinstance(direction, Direction):
         message = f"direction is FORWARDS or BACKWARDS, not {direction!r}"
-        raise InvalidRead(message)
-
-
-def _check_integer(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        message = f"{name} is an integer, not {value!r}"
-        raise InvalidRead(message)
-    if not -_TOO_LARGE <= value < _TOO_LARGE:
-        message = f"{name} is a 64-bit integer; {value:#x} is larger than any position"
         raise InvalidRead(message)

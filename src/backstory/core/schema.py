@@ -8,6 +8,7 @@ rest of the code only knows the newest shape.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar, cast, is_typeddict
 from uuid import UUID
@@ -83,7 +84,8 @@ class Schema:
         self._by_name: dict[str, EventType] = {}
         self._by_python: dict[type, EventType] = {}
         self._decoders: dict[str, Callable[[bytes], object]] = {}
-        self._old: set[str] = set()
+        # How data is read that is not marked with a version: as the first one.
+        self._unmarked: dict[str, Callable[[bytes], object]] = {}
         for event_type in types:
             self._add(event_type)
 
@@ -97,14 +99,24 @@ class Schema:
                 message = f"two event types are called {name!r}"
                 raise InvalidInput(message)
             self._by_name[name] = event_type
-            self._decoders[name] = decoder_for(event_type.python)
+            self._decoders[name] = self._unmarked[name] = decoder_for(event_type.python)
             if event_type.version > 1:
-                self._old.add(name)
+                self._unmarked[name] = partial(self._decode_old, event_type, 1)
 
     @property
     def types(self) -> tuple[EventType, ...]:
         """Return the event types in the order given."""
         return tuple(self._by_python.values())
+
+    def type_named(self, name: str) -> EventType:
+        """Return the type that events stored under *name* are read as.
+
+        Raises `UnknownEventType` when there is none.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownEventType(name, tuple(self._by_name)) from None
 
     def names_of(self, python: type) -> tuple[str, ...]:
         """Return every name events of the Python type are stored under, the present one first.
@@ -128,12 +140,14 @@ class Schema:
         Raises `SchemaError` when its type is not in the schema, `InvalidEvent` when it holds
         something JSON cannot, `EventTooLarge` when it is too large.
         """
-        event_type = self._type_of(type(value) if python is None else python)
+        python = type(value) if python is None else python
+        event_type = self._by_python.get(python) or self._type_of(python)
         if event_type.version > 1:
             metadata = {**(metadata or {}), SCHEMA_VERSION: event_type.version}
         raw = encoding.encode(metadata) if metadata else NO_METADATA
-        data = encoding.encode(value)
-        return EncodedEvent(event_type.name, data, raw, uuid7() if id is None else id)
+        return EncodedEvent(
+            event_type.name, encoding.encode(value), raw, uuid7() if id is None else id
+        )
 
     def decode(self, event: RecordedEvent) -> object:
         """Return the typed value *event* holds, in its newest shape.
@@ -141,16 +155,12 @@ class Schema:
         Raises `UnknownEventType`, `UnknownSchemaVersion`, or `UndecodableEvent` when the data does
         not fit or an upcaster failed.
         """
-        marked = _VERSION_BYTE in event.metadata and _VERSION_MARK in event.metadata
-        if marked or event.type in self._old:
-            return self._decode_versioned(event)
+        if _VERSION_BYTE in event.metadata and _VERSION_MARK in event.metadata:
+            return self._decode_marked(event)
         try:
-            return self._decoders[event.type](event.data)
-        except KeyError as error:
-            if event.type not in self._by_name:
-                raise UnknownEventType(event.type, tuple(self._by_name)) from None
-            raise self._undecodable(event, error) from error
+            return self._unmarked[event.type](event.data)
         except Exception as error:
+            self.type_named(event.type)
             raise self._undecodable(event, error) from error
 
     def decode_page(self, page: Sequence[RecordedEvent]) -> list[object]:
@@ -158,12 +168,12 @@ class Schema:
 
         Raises as `decode` does.
         """
-        decoders, old, decode = self._decoders, self._old, self.decode
+        unmarked, decode = self._unmarked, self.decode
         try:
             return [
                 decode(event)
-                if _VERSION_BYTE in event.metadata or event.type in old
-                else decoders[event.type](event.data)
+                if _VERSION_BYTE in event.metadata
+                else unmarked[event.type](event.data)
                 for event in page
             ]
         except Exception:  # noqa: BLE001 - whatever a model raises; one by one names the event
@@ -181,10 +191,8 @@ class Schema:
             raise SchemaError(message)
         return cast("T", value)
 
-    def _decode_versioned(self, event: RecordedEvent) -> object:
-        event_type = self._by_name.get(event.type)
-        if event_type is None:
-            raise UnknownEventType(event.type, tuple(self._by_name))
+    def _decode_marked(self, event: RecordedEvent) -> object:
+        event_type = self.type_named(event.type)
         try:
             version = self._version_of(event)
         except InvalidEvent as error:
@@ -194,12 +202,15 @@ class Schema:
         try:
             if version == event_type.version:
                 return self._decoders[event.type](event.data)
-            data = encoding.decode_object(event.data)
-            for step in range(version, event_type.version):
-                data = event_type.upcasters[step](data)
-            return self._decoders[event.type](encoding.encode(data))
+            return self._decode_old(event_type, version, event.data)
         except Exception as error:
             raise self._undecodable(event, error) from error
+
+    def _decode_old(self, event_type: EventType, version: int, raw: bytes) -> object:
+        data = encoding.decode_object(raw)
+        for step in range(version, event_type.version):
+            data = event_type.upcasters[step](data)
+        return self._decoders[event_type.name](encoding.encode(data))
 
     @staticmethod
     def _version_of(event: RecordedEvent) -> int:
@@ -215,12 +226,12 @@ class Schema:
         return UndecodableEvent(type=event.type, place=event.place, reason=reason)
 
     def _type_of(self, python: type) -> EventType:
-        try:
-            return self._by_python[python]
-        except KeyError:
+        found = self._by_python.get(python)
+        if found is None:
             known = ", ".join(sorted(t.__name__ for t in self._by_python)) or "none"
             message = (
                 f"{python.__name__} is not in the schema (it holds: {known}); "
                 "add an EventType for it"
             )
-            raise SchemaError(message) from None
+            raise SchemaError(message)
+        return found

@@ -18,6 +18,7 @@ from backstory import (
     ReadModel,
     RecordedEvent,
     Repository,
+    Telemetry,
     Worker,
     WrongExpectedRevision,
     events,
@@ -37,6 +38,7 @@ from backstory.demo.decider import (
 )
 from backstory.demo.events import UserCreated
 from backstory.demo.following import Follower
+from backstory.demo.observing import UNOBSERVED
 from backstory.demo.projection import find_user, list_users, user_projection
 from backstory.demo.times import written
 from backstory.demo.users import (
@@ -57,15 +59,25 @@ PATIENCE: Final = 2.0
 class EventSourcedUsers:
     """The user service on an event store and a read model; see `Users`."""
 
-    def __init__(self, store: EventStore, read_model: ReadModel, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        read_model: ReadModel,
+        *,
+        clock: Clock,
+        telemetry: Telemetry = UNOBSERVED,
+    ) -> None:
         """Take over *store* and *read_model*, and begin to follow the one with the other."""
+        store = telemetry.observe_store(store)
         self._store = store
         self._read_model = read_model
         self._clock = clock
-        self._repository: Repository[Command, Event, User | None] = Repository(
+        repository: Repository[Command, Event, User | None] = Repository(
             store, users.schema, user_decider, category=CATEGORY
         )
+        self._repository = telemetry.observe_repository(repository)
         worker = Worker(user_projection, schema=users.schema, store=store, read_model=read_model)
+        telemetry.observe_worker(worker)
         self._follower = Follower(worker)
 
     @classmethod
@@ -76,6 +88,7 @@ class EventSourcedUsers:
         *,
         schema: str = "eventsourcing",
         clock: Clock = system_clock,
+        telemetry: Telemetry = UNOBSERVED,
     ) -> EventSourcedUsers:
         """Return the service on what the URLs name; raises as `open_store` and `ReadModel.open`."""
         store = await open_store(store_url)
@@ -90,7 +103,7 @@ class EventSourcedUsers:
         except BaseException:
             await store.close()
             raise
-        return cls(store, read_model, clock=clock)
+        return cls(store, read_model, clock=clock, telemetry=telemetry)
 
     async def create(self, username: str, full_name: str, *, key: UUID | None) -> Written:
         """Create a user; see `Users.create`."""

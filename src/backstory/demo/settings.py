@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from backstory import InvalidSetting
+from backstory import InvalidSetting, LogFormat
 
 PREFIX: Final = "BACKSTORY_DEMO_"
 _MAX_PORT: Final = 65_535
@@ -22,7 +22,8 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` and `read_model` are URLs; without one it is a file in the directory `data`. `schema`
     names the schema of the read model's tables where the database has schemas. `port` 0 takes any
-    free one. Raises `InvalidSetting` for a value that cannot work.
+    free one. `log_format` is that of all that is written to stderr. Raises `InvalidSetting` for a
+    value that cannot work.
     """
 
     data: Path = Path("backstory-demo")
@@ -31,6 +32,7 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
     read_model: str | None = None
     schema: str = "eventsourcing"
+    log_format: LogFormat = LogFormat.TEXT
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
@@ -66,6 +68,7 @@ _TEXTS: Final = {
     "store": "URL of the event store, in place of DATA/events.db",
     "read_model": "URL of the read model, in place of DATA/read-model.db",
     "schema": "schema of the read model's tables, where the database has schemas",
+    "log_format": "what is written to stderr: text, or json for programs",
 }
 
 

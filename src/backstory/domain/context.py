@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from backstory.core.ambient import TRACEPARENT, correlation, traceparent
 from backstory.core.events import CAUSATION, CORRELATION, NewEvent, RecordedEvent
-from backstory.core.ids import IdSource, uuid7
+from backstory.core.ids import IdSource, text_of, uuid7
 
 ACTOR = "actor"
 COMMAND = "command"
@@ -25,8 +26,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def start(cls, *, actor: str | None = None, ids: IdSource = uuid7) -> Context:
-        """Return the context of a first cause, with a new correlation id taken from *ids*."""
-        return cls(correlation_id=str(ids()), actor=actor)
+        """Return the context of a first cause.
+
+        Its correlation is the one that surrounds the caller (`correlated`), else a new one, whose
+        id is taken from *ids*.
+        """
+        return cls(correlation_id=correlation() or text_of(ids()), actor=actor)
 
     @classmethod
     def of(cls, event: RecordedEvent) -> Context:
@@ -37,7 +42,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         """
         meta = event.meta()
         return cls(
-            correlation_id=_text(meta, CORRELATION) or str(event.id),
+            correlation_id=_text(meta, CORRELATION) or text_of(event.id),
             causation_id=_text(meta, CAUSATION),
             actor=_text(meta, ACTOR),
             command=_text(meta, COMMAND),
@@ -46,16 +51,20 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     def caused_by(self, event: RecordedEvent | NewEvent) -> Context:
         """Return the context of what *event* causes: the same correlation and actor."""
         return Context(
-            correlation_id=self.correlation_id, causation_id=str(event.id), actor=self.actor
+            correlation_id=self.correlation_id, causation_id=text_of(event.id), actor=self.actor
         )
 
     def metadata(self) -> dict[str, object]:
-        """Return the context as event metadata; what is not known is left out."""
+        """Return the context as event metadata; what is not known is left out.
+
+        The span that the caller runs in, if any, is part of it: `traceparent`, as W3C has it.
+        """
         named = {
             CORRELATION: self.correlation_id,
             CAUSATION: self.causation_id,
             ACTOR: self.actor,
             COMMAND: self.command,
+            TRACEPARENT: traceparent(),
         }
         return {name: value for name, value in named.items() if value is not None}
 

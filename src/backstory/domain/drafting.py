@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from itertools import islice
 from typing import Generic
 from uuid import UUID
 
@@ -79,15 +78,14 @@ class Drafting(Generic[Event, State]):
         events = tuple(decided)
         if not events:
             return Draft(stream, folded, events, (), folded.state)
-        encode = self._schema.encode
+        encode, ids = self._schema.encode, self.ids
         if command_id is None:
-            ids = [self.ids() for _ in events]
+            new = [encode(event, metadata=metadata, id=ids()) for event in events]
         else:
-            ids = list(islice(event_ids(stream, command_id), len(events)))
-        new = [
-            encode(event, metadata=metadata, id=event_id)
-            for event, event_id in zip(events, ids, strict=True)
-        ]
+            new = [
+                encode(event, metadata=metadata, id=event_id)
+                for event, event_id in zip(events, event_ids(stream, command_id), strict=False)
+            ]
         return Draft(stream, folded, events, new, self._state_after(folded, stream, new))
 
     def _state_after(self, folded: Folded[State], stream: str, new: Sequence[NewEvent]) -> State:
@@ -112,10 +110,11 @@ class Drafting(Generic[Event, State]):
         self, draft: Draft[Event, State], appended: Appended | None
     ) -> Decision[Event, State]:
         """Return the decision of a draft that is *appended*, after a snapshot where one is due."""
-        if appended is not None:
+        keeper, count = self.loader.keeper, draft.folded.count + len(draft.new)
+        if keeper is not None and appended is not None and keeper.due(count):
             last = _recorded(draft.new[-1], draft.stream, appended.revision, appended.position)
-            count = draft.folded.count + len(draft.new)
-            await self.loader.keep(Folded(draft.state, last, count))
+            types = draft.folded.types.union([event.type for event in draft.new])
+            await keeper.keep(draft.state, last, types)
         return draft.decision(appended)
 
     async def earlier(

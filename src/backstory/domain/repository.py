@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from backstory.core.ambient import correlated
 from backstory.core.errors import InvalidInput, InvalidName, TooManyConflicts
 from backstory.core.expected import (
     ANY,
@@ -121,13 +122,20 @@ class Repository(Generic[Command, Event, State]):
         `TooManyConflicts`, `InvalidEvent` when a decided event could not be read back,
         `OutcomeUnknown` (send it again with the same *command_id*), and as `load` does.
         """
+        circumstances = context or Context.start(ids=self._drafting.ids)
         order = _Order(
             stream=self.stream_of(key),
             command=command,
-            metadata=described(context or Context.start(ids=self._drafting.ids), command),
+            metadata=described(circumstances, command),
             required=ANY if expected is None else check_expected(expected),
             command_id=command_id,
         )
+        with correlated(circumstances.correlation_id):
+            return await self._carry_out(order, assume_new=assume_new)
+
+    async def _carry_out(
+        self, order: _Order[Command], *, assume_new: bool
+    ) -> Decision[Event, State]:
         if order.may_be_new(assumed=assume_new):
             decision = await self._decide_unseen(order)
             if decision is not None:

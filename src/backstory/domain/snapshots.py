@@ -13,25 +13,19 @@ import os
 import tempfile
 from pathlib import Path
 from types import UnionType
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Protocol
 
 import msgspec
 
-from backstory.core import encoding
-from backstory.core.decoding import decoder_for
 from backstory.core.errors import InvalidInput
 from backstory.core.events import RecordedEvent
-from backstory.core.fingerprint import fingerprint
-from backstory.core.schema import Schema
-from backstory.domain.decider import Command, Decider, Event, State
-
-S = TypeVar("S")
-
-_NULL = b"null"
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of *stream* after the event at *revision*, as JSON, and the *fold* that made it."""
+    """The state of *stream* after the event at *revision*, as JSON, and the *fold* that made it.
+
+    *types* names the event types that were folded.
+    """
 
     stream: str
     revision: int
@@ -39,6 +33,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     event_id: bytes
     fold: str
     state: bytes
+    types: tuple[str, ...] = ()
 
     def taken_at(self, event: RecordedEvent) -> bool:
         """Tell whether *event* is the last one the snapshot holds."""
@@ -154,49 +149,3 @@ class SnapshotPolicy(msgspec.Struct, frozen=True):
         if self.every < 1:
             message = f"a snapshot is taken every 1 or more events, not every {self.every}"
             raise InvalidInput(message)
-
-
-class StateCodec(Generic[S]):
-    """States as JSON and back, for one fold; it vouches that nothing is lost on the way."""
-
-    def __init__(self, state: type | UnionType, fold: str) -> None:
-        """Serve states of type *state* made by *fold*."""
-        self.fold = fold
-        self._decode = decoder_for(cast("type", state))
-
-    def snapshot(self, state: S, last: RecordedEvent) -> Snapshot:
-        """Return the snapshot of *state* after the event *last*.
-
-        Raises `InvalidInput` when the state does not come back from JSON as it was.
-        """
-        raw = encoding.encode(state)
-        back = self.restore(raw)
-        if back != state or encoding.encode(back) != raw:
-            message = f"a {type(state).__name__} does not come back from JSON as it was"
-            raise InvalidInput(message)
-        return Snapshot(
-            stream=last.stream,
-            revision=last.revision,
-            position=last.position,
-            event_id=last.id_bytes,
-            fold=self.fold,
-            state=raw,
-        )
-
-    def restore(self, raw: bytes) -> S:
-        """Return the state in *raw*; raises what the library of the type raises."""
-        return cast("S", None if raw == _NULL else self._decode(raw))
-
-
-def fold_fingerprint(
-    decider: Decider[Command, Event, State], schema: Schema, state: type | UnionType
-) -> str:
-    """Return a hash of all that decides which state events lead to.
-
-    That is the initial state, the code of `evolve`, the types of state and events, and upcasters.
-    """
-    types = [
-        (of.name, of.version, of.formerly, of.python, *sorted(of.upcasters.items()))
-        for of in schema.types
-    ]
-    return fingerprint(decider.evolve, decider.initial, state, *types)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from backstory.core.ambient import correlated
 from backstory.core.appending import StreamAppend
 from backstory.core.errors import InvalidInput, TooManyConflicts
 from backstory.core.events import Appended
@@ -88,6 +89,11 @@ async def execute_together(
     _check(things)
     start = context or Context.start(ids=things[0].drafting.ids)
     work = _Work(decide, command, things, described(start, command), command_id)
+    with correlated(start.correlation_id):
+        return await _carry_out(work)
+
+
+async def _carry_out(work: _Work[Event, State]) -> tuple[Decision[Event, State], ...]:
     attempt = 0
     while True:
         await pause_before(attempt)

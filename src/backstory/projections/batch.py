@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Executable
 from backstory.core.errors import InvalidInput
 from backstory.core.events import RecordedEvent
 from backstory.core.schema import Schema
+from backstory.projections.parking import Failure
+from backstory.projections.places import failing_place
 from backstory.projections.projection import Handler, Projection, Write
 from backstory.projections.statements import Plan, Plans
 
@@ -130,9 +132,11 @@ class Handling:
         except Exception as error:
             raise EventFailed(_where(error, handler, writes)) from error
 
-    def place_of(self, recorded: RecordedEvent) -> str:
-        """Return where the handler of the event begins."""
-        return self._handlers[recorded.type].place
+    def failure(self, recorded: RecordedEvent, error: Exception) -> Failure:
+        """Return why the event could not be applied, and where in the handler."""
+        if isinstance(error, EventFailed):
+            return Failure(error.where, error.__cause__ or error)
+        return Failure(self._handlers[recorded.type].place, error)
 
 
 def _writes(handler: Handler, event: object, recorded: RecordedEvent) -> Iterable[Write]:
@@ -147,15 +151,6 @@ def _writes(handler: Handler, event: object, recorded: RecordedEvent) -> Iterabl
 
 def _where(error: Exception, handler: Handler, writes: Iterable[Write]) -> str:
     """Return file, line and name of where *handler* failed."""
-    code = inspect.unwrap(handler.function).__code__
-    line = None
-    step = error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == code.co_filename:
-            line = step.tb_lineno
-        step = step.tb_next
     # The database refused a write: the generator still stands at the line that yielded it.
-    frame = writes.gi_frame if line is None and inspect.isgenerator(writes) else None
-    if frame is not None:
-        line = frame.f_lineno
-    return f"{code.co_filename}:{line or code.co_firstlineno} ({code.co_name})"
+    frame = writes.gi_frame if inspect.isgenerator(writes) else None
+    return failing_place(error, handler.function, frame.f_lineno if frame else None)

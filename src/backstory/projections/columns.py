@@ -52,7 +52,7 @@ def _to_text(value: datetime | None) -> str | None:
 
 
 def _to_utc(value: datetime | None) -> datetime | None:
-    return None if value is None else _in_utc(value)
+    return value if value is None or value.tzinfo is UTC else _in_utc(value)
 
 
 def _from_driver(value: object) -> datetime | None:

@@ -6,9 +6,11 @@ import traceback
 from collections.abc import Collection
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from backstory.core.events import RecordedEvent
+from backstory.projections.partitions import Partition
 from backstory.projections.tables import parked_table
 
 _MOST_TEXT = 10_000
@@ -19,6 +21,7 @@ _count = (
     .select_from(parked_table)
     .where(parked_table.c.projection == bindparam("name"))
 )
+_count_partition = _count.where(parked_table.c.partition == bindparam("number"))
 _blocked = (
     select(parked_table.c.stream)
     .where(parked_table.c.projection == bindparam("name"))
@@ -29,8 +32,14 @@ _insert = insert(parked_table)
 
 
 def count_parked(connection: Connection, name: str) -> int:
-    """Return how many events of projection *name* stand aside."""
+    """Return how many events of projection *name* stand aside, in all its partitions."""
     return connection.execute(_count, {"name": name}).scalar_one()
+
+
+def count_parked_in(connection: Connection, partition: Partition) -> int:
+    """Return how many events of *partition* stand aside."""
+    given = {"name": partition.projection, "number": partition.number}
+    return connection.execute(_count_partition, given).scalar_one()
 
 
 def blocked_streams(connection: Connection, name: str, streams: Collection[str]) -> set[str]:
@@ -43,24 +52,38 @@ def blocked_streams(connection: Connection, name: str, streams: Collection[str])
     return blocked
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """Why an event could not be applied: its cause, where that arose, after how many attempts."""
+
+    where: str
+    cause: BaseException
+    attempts: int = 1
+
+    @property
+    def reason(self) -> str:
+        """Return the cause in one line."""
+        return f"{type(self.cause).__name__}: {self.cause}"
+
+
 def park(
     connection: Connection,
-    name: str,
+    partition: Partition,
     event: RecordedEvent,
-    where: str,
-    cause: BaseException,
+    failure: Failure,
     now: datetime,
 ) -> int:
-    """Set *event* aside because of *cause*, which arose at *where*; return 1."""
-    error, trace = describe(where, cause)
-    _write(connection, name, event, error, trace, attempts=1, now=now)
+    """Set *event* aside because of *failure*; return 1."""
+    error, trace = describe(failure.where, failure.cause)
+    _write(connection, partition, event, error, trace, attempts=failure.attempts, now=now)
     return 1
 
 
-def behind(connection: Connection, name: str, event: RecordedEvent, now: datetime) -> None:
+def behind(
+    connection: Connection, partition: Partition, event: RecordedEvent, now: datetime
+) -> None:
     """Set *event* aside, untried, because an earlier one of its stream stands aside."""
     error = "waits behind an earlier parked event of its stream"
-    _write(connection, name, event, error, "", attempts=0, now=now)
+    _write(connection, partition, event, error, "", attempts=0, now=now)
 
 
 def describe(where: str, cause: BaseException) -> tuple[str, str]:
@@ -72,7 +95,7 @@ def describe(where: str, cause: BaseException) -> tuple[str, str]:
 
 def _write(
     connection: Connection,
-    name: str,
+    partition: Partition,
     event: RecordedEvent,
     error: str,
     trace: str,
@@ -81,8 +104,9 @@ def _write(
     now: datetime,
 ) -> None:
     row = {
-        "projection": name,
+        "projection": partition.projection,
         "position": event.position,
+        "partition": partition.number,
         "event_id": str(event.id),
         "stream": event.stream,
         "revision": event.revision,

@@ -12,6 +12,9 @@ from sqlalchemy import Connection, Executable, Table
 from backstory.core.errors import InvalidInput
 from backstory.core.events import RecordedEvent
 from backstory.projections.fingerprint import fingerprint_of
+from backstory.projections.partitions import check_partitions
+from backstory.projections.places import place_of
+from backstory.projections.policy import OnFailure, Retry, Stop
 
 E = TypeVar("E")
 F = TypeVar("F", bound=Callable[..., object])
@@ -29,6 +32,14 @@ ReadingHandler: TypeAlias = Callable[[E, RecordedEvent, Connection], None]
 MAX_NAME = 200
 
 
+def check_name(name: str) -> str:
+    """Return *name*; raises `InvalidInput` when no projection or reactor can be called so."""
+    if not name.strip() or len(name) > MAX_NAME:
+        message = f"a projection's name has 1 to {MAX_NAME} characters, not {name!r}"
+        raise InvalidInput(message)
+    return name
+
+
 class Handler(msgspec.Struct, frozen=True):
     """A handler as it was registered: its function, and whether it takes the connection."""
 
@@ -38,8 +49,7 @@ class Handler(msgspec.Struct, frozen=True):
     @property
     def place(self) -> str:
         """Return file, line and name of the function, for messages."""
-        code = inspect.unwrap(self.function).__code__
-        return f"{code.co_filename}:{code.co_firstlineno} ({code.co_name})"
+        return place_of(self.function)
 
 
 class Projection:
@@ -56,16 +66,33 @@ class Projection:
         def created(event, recorded):
             yield insert_user, {"username": event.username, "full_name": event.full_name}
 
-    Raises `InvalidInput` for a name that is empty or longer than 200 characters.
+    With several `partitions`, as many workers can apply events at once, in one process or in many.
+    The events of a stream are always applied in order; streams of different partitions are not put
+    in order, so handlers of one partition must not need what those of another have written.
+
+    Raises `InvalidInput` for a name that is empty or longer than 200 characters, and for a number
+    of partitions that is not from 1 to 1,024.
     """
 
-    def __init__(self, name: str, *, tables: Sequence[Table]) -> None:
-        """Name the projection and the *tables* only it writes."""
-        if not name.strip() or len(name) > MAX_NAME:
-            message = f"a projection's name has 1 to {MAX_NAME} characters, not {name!r}"
-            raise InvalidInput(message)
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        *,
+        tables: Sequence[Table],
+        partitions: int = 1,
+        on_failure: OnFailure = Stop(),
+        retry: Retry = Retry(),
+    ) -> None:
+        """Name the projection and the *tables* only it writes.
+
+        *on_failure* decides on an event that cannot be applied, *retry* on a read model that
+        cannot be reached; a worker may be told otherwise.
+        """
+        self.name = check_name(name)
         self.tables: tuple[Table, ...] = tuple(tables)
+        self.partitions = check_partitions(partitions)
+        self.on_failure = on_failure
+        self.retry = retry
         self._handlers: dict[type, Handler] = {}
 
     def __repr__(self) -> str:
@@ -114,9 +141,10 @@ class Projection:
     def fingerprint(self) -> str:
         """Return a hash of what decides the rows: name, tables and the handlers' code.
 
-        It changes when a table, a handler or a statement, constant or function of the user's that
-        a handler names changes, and not when comments, docstrings or line breaks do. Not covered:
-        what is reached through attributes, closures and other packages.
+        It changes when a table, a handler or a statement, constant, class or function of the user's
+        that a handler reaches changes, and not when comments, docstrings of functions or line
+        breaks do. Not covered: what is reached through attributes of objects of no class that is
+        named, and other packages.
         """
         functions = {
             event.__qualname__: handler.function for event, handler in self._handlers.items()

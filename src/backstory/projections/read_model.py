@@ -11,28 +11,25 @@ from types import MappingProxyType
 from typing import TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Executable, Table, bindparam, delete, select
+from sqlalchemy import Connection, Executable, Table, delete
 
 from backstory.core.clock import Clock, system_clock
 from backstory.core.errors import CaughtUpTimeout, ReadModelUnavailable
-from backstory.projections.checkpoint import drop_checkpoint, start_checkpoint
+from backstory.projections.checkpoint import (
+    reset_checkpoint,
+    smallest_position,
+    start_checkpoint,
+)
 from backstory.projections.database import Database, Values
 from backstory.projections.lookup import Gathering, Lookup
+from backstory.projections.migrating import create_own_tables
 from backstory.projections.opening import open_database
 from backstory.projections.projection import Projection
-from backstory.projections.tables import (
-    checkpoint_table,
-    create_tables,
-    drop_tables,
-    parked_table,
-)
+from backstory.projections.tables import create_tables, drop_tables, parked_table
 
 T = TypeVar("T")
 
 _NO_PARAMETERS: Mapping[str, object] = MappingProxyType({})
-_position_of = select(checkpoint_table.c.position).where(
-    checkpoint_table.c.projection == bindparam("name")
-)
 _POLL = 0.005
 
 
@@ -113,12 +110,14 @@ class ReadModel:
 
         def work(connection: Connection) -> int:
             self._create(connection, projection.tables)
-            return start_checkpoint(connection, projection.name, self._clock())
+            name, partitions = projection.name, projection.partitions
+            return start_checkpoint(connection, name, partitions, self._clock())
 
         return self.write(work)
 
     def _create(self, connection: Connection, tables: Sequence[Table]) -> None:
         self._database.prepare(connection)
+        create_own_tables(connection)
         create_tables(connection, tables)
 
     async def wipe(self, projection: Projection) -> None:
@@ -130,10 +129,9 @@ class ReadModel:
 
         def work(connection: Connection) -> None:
             self._database.prepare(connection)
-            # The checkpoint first: whoever applies a batch holds it and wants the tables next.
-            name = projection.name
-            drop_checkpoint(connection, name)
-            start_checkpoint(connection, name, self._clock())
+            # The checkpoints first: whoever applies a batch holds one and wants the tables next.
+            name, partitions = projection.name, projection.partitions
+            reset_checkpoint(connection, name, partitions, self._clock())
             drop_tables(connection, projection.tables)
             self._create(connection, projection.tables)
             mine = parked_table.c.projection == name
@@ -142,9 +140,12 @@ class ReadModel:
         await asyncio.to_thread(self.write, work)
 
     async def checkpoint(self, name: str) -> int:
-        """Return the position projection *name* has applied, 0 when it never ran."""
-        row = await self.one(_position_of, {"name": name})
-        return 0 if row is None else cast("int", row[0])
+        """Return the position projection *name* has applied, 0 when it never ran.
+
+        With several partitions it is what all of them have applied.
+        """
+        row = await self.one(smallest_position, {"name": name})
+        return 0 if row is None or row[0] is None else cast("int", row[0])
 
     async def wait_for(self, name: str, position: int, *, timeout: float) -> None:  # noqa: ASYNC109 - what callers mean
         """Return as soon as projection *name* has applied *position*, whichever process runs it.

@@ -33,6 +33,9 @@ T = TypeVar("T")
 _PATIENCE = 30.0
 """Seconds after which a live wait is begun anew; it wakes at once when there is something."""
 
+HANDFUL = 3
+"""Events that came at once; more of them are on their way, then."""
+
 
 class State(Enum):
     """What a subscription is doing."""
@@ -69,9 +72,20 @@ class Subscription:
     """
 
     def __init__(
-        self, store: EventStore, query: Read, *, after: int = 0, backoff: Backoff | None = None
+        self,
+        store: EventStore,
+        query: Read,
+        *,
+        after: int = 0,
+        gather: float = 0.0,
+        backoff: Backoff | None = None,
     ) -> None:
-        """Follow *query* behind position *after*; in a stream, behind `query.after` as well."""
+        """Follow *query* behind position *after*; in a stream, behind `query.after` as well.
+
+        With *gather*, once events come in handfuls, it waits so many seconds before it looks for
+        the next: what comes meanwhile is in the same batch. An event that comes alone after others
+        that did is delivered at once.
+        """
         if query.direction is not FORWARDS or query.before is not None or query.until is not None:
             message = "a subscription reads forwards and has no end: give neither before nor until"
             raise InvalidRead(message)
@@ -79,6 +93,8 @@ class Subscription:
         self._query = query if query.stream is not None else query.resume(after)
         self._position = after
         self._head = after
+        self._gather = gather
+        self._busy = False
         self._state = State.CATCHING_UP
         self._backoff = backoff or Backoff()
         self._failures = 0
@@ -140,10 +156,13 @@ class Subscription:
         return await self._page(State.CATCHING_UP)
 
     async def _follow(self) -> Batch | None:
+        if self._busy and self._gather:
+            await self._unless_closed(asyncio.sleep(self._gather))
         head = await self._unless_closed(self._store.wait(self._position, _PATIENCE))
         if head is None or head <= self._position:
             return None
         self._head = head
+        self._busy = head - self._position >= HANDFUL
         if head - self._position > self._query.limit:
             self._become(State.LAGGING)
             return None

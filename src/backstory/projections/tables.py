@@ -1,29 +1,77 @@
-"""The two tables every read model holds beside those of its projections."""
+"""The tables every read model holds beside those of its projections."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 from backstory.projections.columns import UtcDateTime
 
 metadata: MetaData = MetaData()
 
+schema_table: Table = Table(
+    "backstory_schema",
+    metadata,
+    Column("part", String(50), primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""The version of these tables; see `migrating`."""
+
 checkpoint_table: Table = Table(
     "backstory_checkpoint",
     metadata,
     Column("projection", String(200), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
+    Column("token", BigInteger, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
-"""The position each projection has applied; moved in the transaction that writes its rows."""
+"""The position each partition has applied; moved in the transaction that writes its rows.
+
+`token` is that of the lease last taken: who holds an older one moves nothing.
+"""
+
+lease_table: Table = Table(
+    "backstory_lease",
+    metadata,
+    Column("projection", String(200), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("owner", String(200)),
+    Column("token", BigInteger, nullable=False),
+    Column("seconds", Float),
+    Column("expires_at", UtcDateTime),
+    Column("taken_at", UtcDateTime),
+)
+"""Which process applies a partition. `token` only ever grows; times are the database's own."""
+
+owner_table: Table = Table(
+    "backstory_owner",
+    metadata,
+    Column("owner", String(200), primary_key=True),
+    Column("projection", String(200), primary_key=True),
+    Column("seconds", Float, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+"""Which processes share the partitions of a projection, also those that hold none yet."""
 
 parked_table: Table = Table(
     "backstory_parked",
     metadata,
     Column("projection", String(200), primary_key=True),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("partition", Integer, nullable=False, server_default="0"),
     Column("event_id", String(36), nullable=False),
     Column("stream", Text, nullable=False),
     Column("revision", BigInteger, nullable=False),
@@ -44,8 +92,7 @@ Index(
 
 
 def create_tables(connection: Connection, tables: Iterable[Table]) -> None:
-    """Create those of *tables*, and of our own, that are not there yet."""
-    metadata.create_all(connection)
+    """Create those of *tables* that are not there yet."""
     for owner, owned in _by_metadata(tables):
         owner.create_all(connection, tables=owned)
 

@@ -28,6 +28,9 @@ class _Stream:
         return [event.id_bytes for event in self.events[revision : revision + count]]
 
 
+_EMPTY = _Stream()
+
+
 class MemoryStore:
     """An event store in memory, for tests and replays; it forgets everything when it is closed.
 
@@ -70,7 +73,7 @@ class MemoryStore:
 
     def _original(self, part: StreamAppend) -> Appended | None:
         """Return what the append answered when it was sent before, None when it is new."""
-        held = self._streams.get(part.stream) or _Stream()
+        held = self._streams.get(part.stream, _EMPTY)
         actual = len(held.events) - 1 if held.events else None
         ids = [event.id.bytes for event in part.events]
         revision = settle(part.stream, part.expected, actual, ids, held)
@@ -79,7 +82,9 @@ class MemoryStore:
         return Appended(part.stream, revision, held.events[revision].position)
 
     def _added(self, part: StreamAppend, recorded_us: int) -> Appended:
-        held = self._streams.setdefault(part.stream, _Stream())
+        held = self._streams.get(part.stream)
+        if held is None:
+            held = self._streams[part.stream] = _Stream()
         for event in part.events:
             self._add(held, part.stream, event, recorded_us)
         return Appended(part.stream, len(held.events) - 1, len(self._log))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from backstory.core.clock import Clock, system_clock
 from backstory.core.errors import InvalidSetting
@@ -16,14 +15,15 @@ async def open_store(url: str, *, clock: Clock = system_clock) -> EventStore:
     """Return the event store at *url*, created when it is not there yet.
 
     - `memory:` is an empty store in memory;
-    - `sqlite:///relative/file.db`, `sqlite:////absolute/file.db` is one SQLite file.
+    - `sqlite:///relative/file.db`, `sqlite:////absolute/file.db` is one SQLite file;
+    - `postgresql://user:password@host:port/database` is a schema of a PostgreSQL database.
 
     Query parameters are the store's settings (`?busy_timeout=10`). Raises `InvalidSetting` for
     another scheme or an unknown setting, `StoreUnavailable` when the place cannot be opened,
     `StoreDamaged` and `StoreVersionUnsupported` for a file that cannot be used. Close what you
     opened, or use `async with contextlib.aclosing(...)`-like care: `await store.close()`.
     """
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0].lower()  # what stands before it holds no password
     if scheme == "memory":
         from backstory.stores.memory import MemoryStore
 
@@ -35,5 +35,21 @@ async def open_store(url: str, *, clock: Clock = system_clock) -> EventStore:
         from backstory.stores.sqlite import SqliteStore
 
         return await SqliteStore.open(url, clock=clock)
-    message = f"no event store speaks {scheme or url!r}: use sqlite:///file.db or memory:"
+    if scheme in {"postgresql", "postgres"}:
+        return await _postgres_store(url, clock)
+    message = (
+        f"no event store speaks {scheme!r}: use sqlite:///file.db, "
+        "postgresql://host/database or memory:"
+    )
     raise InvalidSetting(message)
+
+
+async def _postgres_store(url: str, clock: Clock) -> EventStore:
+    try:
+        from backstory.stores.postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        message = "an event store on PostgreSQL needs its driver: pip install 'backstory[postgres]'"
+        raise InvalidSetting(message) from error
+    return await PostgresStore.open(url, clock=clock)

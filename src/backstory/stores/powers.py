@@ -11,6 +11,7 @@ from backstory.core.store import Power
 POWERS: Final[Mapping[str, frozenset[Power]]] = MappingProxyType(
     {
         "memory": frozenset({Power.SEVERAL}),
+        "postgres": frozenset({Power.DURABLE, Power.SHARED, Power.VERIFIABLE, Power.SEVERAL}),
         "sqlite": frozenset({Power.DURABLE, Power.SHARED, Power.VERIFIABLE, Power.SEVERAL}),
     }
 )

@@ -16,9 +16,9 @@ def group() -> TyperGroup:
 
 def test_every_option_has_a_variable_named_after_it(group: TyperGroup) -> None:
     """Nobody has to look a variable up."""
-    for command in commands_of(group):
+    for name, command in commands_of(group):
         for option in options_of(command):
-            words = [str(command.name), option.opts[0].removeprefix("--")]
+            words = [*name.split(), option.opts[0].removeprefix("--")]
             assert option.envvar == "BACKSTORY_" + "_".join(words).upper().replace("-", "_")
 
 
@@ -26,7 +26,7 @@ def test_only_help_and_version_have_no_variable(group: TyperGroup) -> None:
     """Everything that is a setting can be set from outside."""
     without = {
         name
-        for command in (group, *commands_of(group))
+        for command in (group, *(command for _, command in commands_of(group)))
         for option in command.params
         if option.envvar is None
         for name in option.opts
@@ -37,7 +37,7 @@ def test_only_help_and_version_have_no_variable(group: TyperGroup) -> None:
 
 def test_no_two_options_share_a_variable(group: TyperGroup) -> None:
     """`watch --from` must not set anything of `read`."""
-    options = [option for command in commands_of(group) for option in options_of(command)]
+    options = [option for _, command in commands_of(group) for option in options_of(command)]
     assert len(name_variables(group)) == len(options) + len(list(options_of(group))) > 20
 
 

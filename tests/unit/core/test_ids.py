@@ -11,10 +11,12 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backstory.core import ids
 from backstory.core.clock import unix_milliseconds
-from backstory.core.ids import uuid7
+from backstory.core.ids import text_of, uuid7
 
 YEAR_2030_MS = 1_893_456_000_000
 
@@ -87,6 +89,18 @@ def test_ids_are_unique_and_rising_in_every_thread() -> None:
     assert all(part == sorted(part) for part in made.values())
 
 
+def test_a_thread_that_comes_late_to_a_millisecond_begins_none_again() -> None:
+    """It saw an older time, or wanted to borrow what another thread has borrowed already."""
+    source = ids._Uuid7Source()  # noqa: SLF001 - what two threads may do at once
+    source._begin(YEAR_2030_MS)  # noqa: SLF001 - the quicker one
+    first = source()
+    for late in (YEAR_2030_MS, YEAR_2030_MS - 1):
+        source._begin(late)  # noqa: SLF001 - the later one
+        second = source()
+        assert first < second
+        first = second
+
+
 def test_the_random_bits_differ_from_id_to_id() -> None:
     """The last 62 bits are fresh for each id, across the refills of the stock."""
     bits = [uuid7().int & ((1 << 62) - 1) for _ in range(1_000)]
@@ -108,6 +122,12 @@ def test_a_source_that_forgets_makes_fresh_random_bits_and_still_rises() -> None
     after = source()
     assert after > before
     assert not set(left) & set(source._random)  # noqa: SLF001 - the new stock
+
+
+@given(st.uuids() | st.builds(uuid7))
+def test_the_text_of_an_id_is_the_one_everybody_writes(id: uuid.UUID) -> None:  # noqa: A002 - our word for it
+    """Other programs look for it in metadata."""
+    assert text_of(id) == str(id)
 
 
 FORK = """

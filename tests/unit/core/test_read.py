@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import pytest
 
 from backstory.core.errors import InvalidRead
@@ -43,6 +45,18 @@ def test_a_limit_is_from_one_to_the_most(limit: int) -> None:
     """No page is without end."""
     with pytest.raises(InvalidRead, match="limit is from 1 to"):
         Read(limit=limit)
+
+
+def test_a_number_of_a_class_of_its_own_may_be_a_limit() -> None:
+    """Such as a member of an IntEnum; the rules are the same."""
+
+    class Size(IntEnum):
+        SMALL = 3
+        NONE = 0
+
+    assert Read(limit=Size.SMALL).limit == 3
+    with pytest.raises(InvalidRead, match="limit is from 1 to"):
+        Read(limit=Size.NONE)
 
 
 def test_a_limit_is_needed() -> None:

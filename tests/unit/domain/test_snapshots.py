@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backstory.core.errors import InvalidInput
+from backstory.core.errors import InvalidInput, UnknownEventType
 from backstory.core.events import RecordedEvent
 from backstory.core.read import Read
 from backstory.core.schema import EventType, Schema
 from backstory.domain.decider import Decider
+from backstory.domain.folds import Fold, StateCodec
 from backstory.domain.repository import Repository
 from backstory.domain.snapshots import (
     DirectorySnapshots,
@@ -23,18 +26,18 @@ from backstory.domain.snapshots import (
     Snapshot,
     SnapshotPolicy,
     SnapshotStore,
-    StateCodec,
-    fold_fingerprint,
 )
 from backstory.stores.memory import MemoryStore
 from tests.unit.domain.accounts import (
     ACCOUNT,
     SCHEMA,
     Account,
+    AlreadyOpen,
     Command,
     Deposit,
     Deposited,
     Event,
+    Open,
     Opened,
     decide,
     evolve,
@@ -249,7 +252,7 @@ async def test_a_snapshot_of_another_fold_is_ignored_and_replaced() -> None:
     await accounts(store, kept, decider=changed).execute("a", Deposit(1))
     snapshot = await kept.load("account-a")
     assert snapshot is not None
-    assert snapshot.fold == fold_fingerprint(changed, SCHEMA, Account)
+    assert snapshot.fold == fold_of(changed)
 
 
 def bigger(data: dict[str, object]) -> dict[str, object]:
@@ -270,21 +273,86 @@ def schema_of(name: str = "d", version: int = 1, **more: object) -> Schema:
     )
 
 
-def test_all_that_decides_a_state_is_in_the_fingerprint_of_its_fold() -> None:
-    """Evolve, the initial state, the state's type, event types, versions, names and upcasters."""
+def fold_of(
+    decider: Decider[Command, Event, Account] = ACCOUNT,
+    schema: Schema = SCHEMA,
+    state: type | UnionType = Account,
+    types: tuple[str, ...] = ("money-deposited",),
+) -> str:
+    """Return the hash of a fold over *types*."""
+    return Fold(decider, schema, state).over(frozenset(types))
+
+
+def test_all_that_decides_a_state_is_in_its_fold() -> None:
+    """Evolve, the initial state, the state's type, and the event types folded."""
     rich = Decider(initial=Account(balance=7), decide=decide, evolve=evolve)
     folds = [
-        fold_fingerprint(ACCOUNT, SCHEMA, Account),
-        fold_fingerprint(rich, SCHEMA, Account),
-        fold_fingerprint(ACCOUNT, SCHEMA, Account | None),
-        fold_fingerprint(ACCOUNT, schema_of(), Account),
-        fold_fingerprint(ACCOUNT, schema_of("e"), Account),
-        fold_fingerprint(ACCOUNT, schema_of(formerly=("e",)), Account),
-        fold_fingerprint(ACCOUNT, schema_of(version=2, upcasters={1: bigger}), Account),
-        fold_fingerprint(ACCOUNT, schema_of(version=2, upcasters={1: smaller}), Account),
+        fold_of(),
+        fold_of(rich),
+        fold_of(state=Account | None),
+        fold_of(types=("money-deposited", "account-opened")),
+        fold_of(schema=schema_of(), types=("d",)),
+        fold_of(schema=schema_of(version=2, upcasters={1: bigger}), types=("d",)),
+        fold_of(schema=schema_of(version=2, upcasters={1: smaller}), types=("d",)),
     ]
     assert len(set(folds)) == len(folds)
-    assert fold_fingerprint(ACCOUNT, SCHEMA, Account) == folds[0]
+    assert fold_of() == folds[0]
+
+
+def test_event_types_that_were_not_folded_decide_nothing() -> None:
+    """A change of another type, or a name that no event carries, throws no snapshot away."""
+    changed = schema_of(version=2, upcasters={1: bigger}, formerly=("e",))
+    assert fold_of(schema=changed, types=("o",)) == fold_of(schema=schema_of(), types=("o",))
+    assert fold_of(schema=changed, types=("e",)) != fold_of(schema=schema_of(), types=("d",))
+    renamed = schema_of("new", formerly=("d",))
+    assert fold_of(schema=renamed, types=("d",)) == fold_of(schema=schema_of(), types=("d",))
+
+
+async def test_a_change_of_an_event_type_counts_for_the_streams_that_hold_it() -> None:
+    """The others go on from their snapshots."""
+    store, kept = SpiedStore(), MemorySnapshots()
+    old = SCHEMA
+    new = Schema(
+        old.types[0],
+        EventType("money-deposited", Deposited, version=2, upcasters={1: bigger}),
+    )
+    await accounts(store, kept, schema=old).execute("opened", Open("a"))
+    await accounts(store, kept, schema=old).execute("both", Open("b"))
+    await accounts(store, kept, schema=old).execute("both", Deposit(1, parts=4))
+    store.events_read = 0
+    assert (await accounts(store, kept, schema=new).load("opened")).state.owner == "a"
+    assert store.events_read == 1
+    assert (await accounts(store, kept, schema=new).load("both")).state.balance == 400
+    assert store.events_read == 1 + 5
+
+
+async def test_a_snapshot_with_a_type_that_is_gone_is_ignored() -> None:
+    """The load then says what is missing, as without a snapshot."""
+    store, kept = MemoryStore(), MemorySnapshots()
+    await accounts(store, kept).execute("a", Open("a"))
+    await accounts(store, kept).execute("a", Deposit(1))
+    less = Schema(EventType("money-deposited", Deposited))
+    with pytest.raises(UnknownEventType):
+        await accounts(store, kept, schema=less).load("a")
+
+
+@given(
+    st.lists(st.sampled_from([Open("x"), Deposit(1), Deposit(2, parts=3)]), max_size=6),
+    st.integers(1, 3),
+)
+async def test_a_snapshot_names_every_type_that_was_folded(
+    commands: list[Command], every: int
+) -> None:
+    """Also those that an earlier snapshot stood for."""
+    store, kept = MemoryStore(), MemorySnapshots()
+    for command in commands:
+        with suppress(AlreadyOpen):
+            await accounts(store, kept, every=every).execute("a", command)
+    snapshot = await kept.load("account-a")
+    if snapshot is not None:
+        until = snapshot.position
+        folded = {event.type for event in await store.read(Read(until=until))}
+        assert snapshot.types == tuple(sorted(folded))
 
 
 class BrokenSnapshots:
@@ -347,11 +415,14 @@ async def test_a_state_that_json_does_not_bring_back_is_never_snapshotted(
 
 def test_a_state_that_is_equal_but_written_otherwise_is_refused() -> None:
     """1 equals 1.0, and is not the same in the next division."""
-    codec: StateCodec[float] = StateCodec(float, "f")
+    numbers: Decider[object, object, float] = Decider(
+        initial=0.0, decide=lambda *_: (), evolve=lambda state, _: state
+    )
+    codec = StateCodec(float, Fold(numbers, SCHEMA, float))
     last = RecordedEvent(2, "account-a", 1, "a", b"1", b"{}", b"x" * 16, 0)
     with pytest.raises(InvalidInput, match="a int does not come back"):
-        codec.snapshot(1, last)
-    assert codec.snapshot(1.5, last).taken_at(last)
+        codec.snapshot(1, last, frozenset())
+    assert codec.snapshot(1.5, last, frozenset()).taken_at(last)
 
 
 async def test_no_state_may_be_none() -> None:

@@ -26,7 +26,7 @@ def read_model_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/read.db?busy_timeout=0.05"
     url: str = request.getfixturevalue("postgres_url")
-    return f"{url}?lock_timeout=0.05"
+    return f"{url}?busy_timeout=0.05"
 
 
 @pytest.fixture

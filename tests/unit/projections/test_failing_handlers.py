@@ -12,9 +12,11 @@ from sqlalchemy import Connection, insert
 from backstory.core.errors import HandlerFailed, StoreDamaged
 from backstory.core.events import NewEvent, RecordedEvent
 from backstory.core.read import Read
+from backstory.projections.advancing import Advance
 from backstory.projections.applying import Applier
 from backstory.projections.batch import Handling
 from backstory.projections.parked import ParkedEvents, Retried
+from backstory.projections.partitions import Partition
 from backstory.projections.policy import Park
 from backstory.projections.projection import Projection, Write
 from backstory.projections.read_model import ReadModel
@@ -190,11 +192,12 @@ async def test_a_batch_that_covers_more_than_its_events_moves_the_checkpoint_all
     await append(store, "note-1", Noted("bad"), Noted("behind"))
     plans = Plans(read_model.database.engine.dialect)
     handling = Handling(broken.projection, schema, plans)
-    applier = Applier(broken.projection, handling, read_model, Park())
-    await asyncio.to_thread(applier.start)
+    await read_model.prepare(broken.projection)
+    advance = Advance(Partition("members"), read_model, None)
+    await asyncio.to_thread(advance.start)
     events = await store.read(Read())
-    await asyncio.to_thread(applier.apply, events, 9)
-    assert (applier.position, applier.parked) == (9, 2)
+    await asyncio.to_thread(Applier(advance, handling, Park()).apply, events, 9)
+    assert (advance.position, advance.parked) == (9, 2)
     assert await read_model.checkpoint("members") == 9
 
 

@@ -203,7 +203,7 @@ async def test_behind_a_pooler_nothing_is_left_in_the_session(
     store: MemoryStore, postgres_url: str
 ) -> None:
     """Its sessions serve others next: no prepared statement and no setting may stay in them."""
-    model = await ReadModel.open(f"{postgres_url}?pooler=true&pool_size=2&lock_timeout=7")
+    model = await ReadModel.open(f"{postgres_url}?pooled=on&connections=2&busy_timeout=7")
     await join_all(store, [f"m{n}" for n in range(100)])
     await worker_of(store, model, page=7).catch_up()
     for _ in range(20):

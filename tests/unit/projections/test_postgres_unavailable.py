@@ -36,7 +36,7 @@ MEMBERS = "eventsourcing.member"
 @pytest.fixture
 async def impatient(postgres_url: str) -> AsyncIterator[ReadModel]:
     """Return a read model that hardly waits for locks, with its tables."""
-    model = await ReadModel.open(f"{postgres_url}?lock_timeout=0.02")
+    model = await ReadModel.open(f"{postgres_url}?busy_timeout=0.02")
     await model.prepare(members_projection())
     yield model
     await model.close()

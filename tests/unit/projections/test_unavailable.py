@@ -269,3 +269,16 @@ async def test_a_commit_whose_answer_was_lost_is_not_applied_again(
     assert lost == [2]
     assert await names_of(impatient) == ["ann", "bob"]
     assert worker.status.parked == 0
+
+
+async def test_retries_of_the_projection_are_those_of_its_workers(
+    store: MemoryStore, impatient: ReadModel, path: Path
+) -> None:
+    """How long an outage may last is a decision about the read model, not about who runs it."""
+    projection = members_projection()
+    projection.retry = TWICE
+    await join_all(store, ["ann"])
+    worker = Worker(projection, schema=schema, store=store, read_model=impatient)
+    with _locked(path), pytest.raises(ReadModelUnavailable):
+        await worker.catch_up()
+    assert await worker.catch_up() == 1

@@ -53,9 +53,9 @@ class PostgresDatabase:
         engine = _create_engine(url, settings)
         self._engine = engine.execution_options(schema_translate_map=schemas)
         # One connection is left for the writer, however many read.
-        self._reader = Reader(self._engine, schemas, threads=settings.pool_size - 1)
+        self._reader = Reader(self._engine, schemas, threads=settings.connections - 1)
         self._begin = _BEGIN
-        if settings.pooler:
+        if settings.pooled:
             self._begin = "; ".join([_BEGIN, *_set_up(settings, schema, local=True)])
         else:
             self._session = "; ".join(_set_up(settings, schema, local=False))
@@ -155,13 +155,13 @@ def _create_engine(url: URL, settings: PostgresSettings) -> Engine:
         isolation_level="AUTOCOMMIT",
         paramstyle="format",
         poolclass=QueuePool,
-        pool_size=settings.pool_size,
+        pool_size=settings.connections,
         max_overflow=0,
         pool_timeout=settings.connect_timeout,
         pool_use_lifo=True,
         connect_args={
             "connect_timeout": settings.connect_timeout,
-            "prepare_threshold": None if settings.pooler else _PREPARE_AFTER,
+            "prepare_threshold": None if settings.pooled else _PREPARE_AFTER,
         },
     )
 
@@ -169,7 +169,7 @@ def _create_engine(url: URL, settings: PostgresSettings) -> Engine:
 def _set_up(settings: PostgresSettings, schema: str, *, local: bool) -> Iterator[str]:
     """Yield what makes a session, or one transaction of it, the same on every server."""
     given = {
-        "lock_timeout": f"{settings.lock_timeout * 1000:.0f}",
+        "lock_timeout": f"{settings.busy_timeout * 1000:.0f}",
         "statement_timeout": f"{settings.statement_timeout * 1000:.0f}",
         # A time without a zone must not come to another moment on another server.
         "timezone": "'UTC'",

@@ -37,6 +37,7 @@ _LIBPQ: Final = frozenset(
 )
 """Parameters that PostgreSQL's own library documents, and that are passed on to it."""
 
+_WORDS: Final = {"on": "true", "off": "false", "yes": "true", "no": "false"}
 _DEFAULTS: Final = {
     "application_name": "backstory",
     # A silent network is noticed within half a minute, not after two hours.
@@ -50,25 +51,25 @@ _DEFAULTS: Final = {
 class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the database is used. Times are in seconds.
 
-    `pool_size` is how many connections are open at most, the worker's among them;
-    `connect_timeout` how long a new one, or a free one, is waited for; `lock_timeout` and
-    `statement_timeout` how long a statement waits for a lock and how long it runs, 0 without end;
-    `pooler` says that a pooler stands in between and gives a connection for one transaction only:
-    nothing is prepared then, and reads outside a transaction have the timeouts of their role.
+    `connections` is how many are open at most, the worker's among them; `connect_timeout` how long
+    a new one, or a free one, is waited for; `busy_timeout` how long a statement waits for another's
+    lock and `statement_timeout` how long it may run, 0 without end. `pooled` says that a pooler in
+    transaction mode stands before the server: then nothing is prepared and nothing is left in the
+    session, and reads outside a transaction have the timeouts of their role.
     """
 
-    pool_size: int = 8
+    connections: int = 8
     connect_timeout: int = 10
-    lock_timeout: float = 10.0
+    busy_timeout: float = 10.0
     statement_timeout: float = 0.0
-    pooler: bool = False
+    pooled: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         for name, value, low, high in (
-            ("pool_size", self.pool_size, 2, 1_000),
+            ("connections", self.connections, 2, 1_000),
             ("connect_timeout", self.connect_timeout, 2, 3_600),
-            ("lock_timeout", self.lock_timeout, 0, 86_400),
+            ("busy_timeout", self.busy_timeout, 0, 3_600),
             ("statement_timeout", self.statement_timeout, 0, 86_400),
         ):
             if not low <= value <= high:
@@ -87,7 +88,7 @@ def settings_in(url: URL) -> tuple[PostgresSettings, URL]:
             message = f"the setting {name!r} is given twice"
             raise InvalidSetting(message)
         if name in PostgresSettings.__struct_fields__:
-            ours[name] = value
+            ours[name] = _WORDS.get(value, value) if name == "pooled" else value
         elif name in _LIBPQ:
             theirs[name] = value
         else:

@@ -13,6 +13,7 @@ from backstory.core.clock import Clock, system_clock
 from backstory.core.errors import StoreClosed, StoreReadOnly
 from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
+from backstory.core.listening import OnCommit
 from backstory.core.read import Read
 from backstory.core.store import Fault
 from backstory.stores.sqlite.connection import connect, prepare
@@ -96,6 +97,10 @@ class SqliteStore:
     def verify(self) -> AsyncIterator[Fault | int]:
         """Yield every fault of the file, and the position checked so far; see `Verifying`."""
         return verify(self._readers)
+
+    def on_commit(self, hear: OnCommit) -> None:
+        """Call *hear* for every transaction from now on; see `Committing`."""
+        self._writer.hear(hear)
 
     async def close(self) -> None:
         """Write what was accepted, answer what was asked, and close the file."""

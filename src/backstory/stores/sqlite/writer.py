@@ -13,26 +13,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Final
 
 import apsw
 
+from backstory.core.alarm import Alarm
 from backstory.core.clock import Clock
 from backstory.core.errors import StoreClosed
 from backstory.core.events import Appended
+from backstory.core.listening import Commit, OnCommit
 from backstory.stores.sqlite.appender import Part
 from backstory.stores.sqlite.group import GroupCommit, Pending
 from backstory.stores.sqlite.pace import Pace
 from backstory.stores.sqlite.settings import SqliteSettings
+
+_log: Final = logging.getLogger("backstory.stores")
 
 _MOST_TOGETHER: Final = 2_000
 """Most appends in one transaction, so that none waits for an endless one."""
 
 _MOST_BYTES_TOGETHER: Final = 64 * 1024 * 1024
 _SLOW_COMMIT: Final = 0.002
+_VERY_SLOW_COMMIT: Final = 1.0
+"""Seconds for one commit that somebody should know of."""
+
 _MOST_ON_THE_LOOP: Final = 256
 _MOST_BYTES_ON_THE_LOOP: Final = 256 * 1024
 
@@ -55,6 +64,9 @@ class Writer:
         self._gathered: list[Pending] = []
         self._with_thread = 0
         self._queue: SimpleQueue[Pending | None] = SimpleQueue()
+        self._hearing: list[OnCommit] = []
+        self._alarm = Alarm(_log, "the disk is slow")
+        self._path = settings.path
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="backstory-writer", daemon=True)
         self._thread.start()
@@ -69,6 +81,10 @@ class Writer:
         pending = Pending(parts, loop.create_future())
         self._gathered.append(pending)
         return pending.future
+
+    def hear(self, hear: OnCommit) -> None:
+        """Tell *hear* of every transaction from now on, in whichever thread writes it."""
+        self._hearing.append(hear)
 
     async def close(self) -> None:
         """Write what was accepted, then end the thread."""
@@ -87,9 +103,11 @@ class Writer:
         if not group:  # closed meanwhile
             return
         if self._may_write_here(group):
+            began = perf_counter()
             head = self._commit.write_at_once(group)
             if head is not None:
                 self._pace.took(self._commit.seconds_at_disk)
+                self._tell(group, perf_counter() - began)
                 self._answer(group, head)
                 return
         self._hand_over(group)
@@ -114,13 +132,21 @@ class Writer:
         if head:
             self._on_commit(head)
 
+    def _tell(self, group: Sequence[Pending], seconds: float) -> None:
+        for hear in self._hearing:
+            hear(Commit(len(group), seconds))
+        if self._commit.seconds_at_disk > _VERY_SLOW_COMMIT:
+            self._alarm.ring(store=self._path, seconds=self._commit.seconds_at_disk)
+
     def _run(self) -> None:
         ended = False
         while not ended:
             group, ended = self._take_queued()
             if not group:
                 continue
+            began = perf_counter()
             head = self._commit.write(group)
+            self._tell(group, perf_counter() - began)
             # A closed loop has nobody waiting any more.
             with contextlib.suppress(RuntimeError):
                 group[0].future.get_loop().call_soon_threadsafe(self._take_back, group, head)

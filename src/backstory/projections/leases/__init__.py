@@ -1,0 +1,1 @@
+"""Who applies which partition: leases with fencing tokens, shared out among processes."""

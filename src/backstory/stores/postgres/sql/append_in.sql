@@ -1,0 +1,2 @@
+-- What becomes of this append to one stream, within the caller's transaction?
+SELECT revision, position FROM append($1, $2, $3, $4, $5, $6, $7, $8, $9)

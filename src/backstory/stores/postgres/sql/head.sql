@@ -1,0 +1,2 @@
+-- What is the newest position?
+SELECT max(position) FROM events

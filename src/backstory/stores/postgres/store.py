@@ -1,0 +1,159 @@
+"""The store itself: a table of contents over writer, reader, watcher and verification."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from backstory.core.appending import StreamAppend, check_append, check_append_several
+from backstory.core.clock import Clock, system_clock, to_microseconds
+from backstory.core.errors import StoreClosed, StoreReadOnly
+from backstory.core.events import Appended, NewEvent, RecordedEvent
+from backstory.core.expected import ANY, Expected
+from backstory.core.listening import OnCommit
+from backstory.core.read import Read
+from backstory.core.store import Fault
+from backstory.stores.postgres.connector import Connector
+from backstory.stores.postgres.hints import Hints
+from backstory.stores.postgres.joining import append_in
+from backstory.stores.postgres.link import Link
+from backstory.stores.postgres.migrations import prepare
+from backstory.stores.postgres.pool import Pool
+from backstory.stores.postgres.reader import Reader
+from backstory.stores.postgres.settings import PostgresSettings
+from backstory.stores.postgres.verify import verify
+from backstory.stores.postgres.watcher import Watcher
+from backstory.stores.postgres.writer import Writer
+
+if TYPE_CHECKING:
+    from backstory.stores.postgres.joining import Joinable
+
+
+class PostgresStore:
+    """An event store in a PostgreSQL schema; processes and machines may use it at once.
+
+    Open it with `open` (or `backstory.open_store`). An append that returned survives kill -9 and
+    power loss, as far as the server's disk keeps its word. Use one instance from one event loop.
+    See `EventStore` for all it promises.
+    """
+
+    def __init__(
+        self, settings: PostgresSettings, connector: Connector, link: Link, *, clock: Clock
+    ) -> None:
+        """Take over what `open` made: *link* is the first of the *connector*'s."""
+        self._settings = settings
+        self._clock = clock
+        self._closed = False
+        self._pool = Pool(connector, settings)
+        self._pool.keep(link)
+        self._hints = Hints(connector, self._pool, settings)
+        self._watcher = Watcher(self._pool, self._hints, settings)
+        self._reader = Reader(self._pool)
+        self._writer = Writer(connector, settings.place, clock=clock, on_head=self._note)
+
+    @classmethod
+    async def open(cls, url: str, *, clock: Clock = system_clock) -> PostgresStore:
+        """Return the store at *url*, `postgresql://user:password@host:port/database?…`.
+
+        Creates and migrates the tables when `mode` and the role allow it. The server tells the
+        time unless a *clock* is given. Raises `InvalidSetting`, `StoreUnavailable`, `StoreDamaged`
+        or `StoreVersionUnsupported`.
+        """
+        settings = PostgresSettings.from_url(url)
+        connector = Connector(settings)
+        link = await connector.connect()
+        try:
+            await prepare(link, settings)
+        except BaseException:
+            link.break_off()
+            raise
+        return cls(settings, connector, link, clock=clock)
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], *, expected: Expected = ANY
+    ) -> Appended:
+        """Add *events* to *stream*; see `EventStore.append`."""
+        batch = check_append(stream, events, expected)
+        self._check_writable()
+        (appended,) = await self._writer.append(((stream, batch, expected),))
+        return appended
+
+    async def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
+        """Append to several streams, all or none; see `AppendingSeveral.append_several`."""
+        parts = check_append_several(appends)
+        self._check_writable()
+        return await self._writer.append([(p.stream, p.events, p.expected) for p in parts])
+
+    async def append_in(
+        self,
+        connection: Joinable,
+        stream: str,
+        events: Sequence[NewEvent],
+        *,
+        expected: Expected = ANY,
+    ) -> Appended:
+        """Add *events* to *stream* within the transaction that is under way on *connection*.
+
+        That may be a connection of asyncpg's, or a connection or session of SQLAlchemy's, to the
+        database of this store. The events are stored when the caller commits, together with all
+        else of that transaction, and are as if never written when it is rolled back. Until then
+        every other append waits, so append last and commit soon.
+
+        Raises as `append` does. After `WrongExpectedRevision` and `InvalidInput` the transaction
+        can go on; after `StoreBusy` and any other `StoreUnavailable` it can only be rolled back.
+        """
+        batch = check_append(stream, events, expected)
+        self._check_open()
+        self._check_writable()
+        at_us = None if self._clock is system_clock else to_microseconds(self._clock())
+        appended = await append_in(connection, (stream, batch, expected), self._settings, at_us)
+        self._hints.expect()  # nobody tells when the caller commits
+        return appended
+
+    async def read(self, query: Read) -> Sequence[RecordedEvent]:
+        """Return one page; see `EventStore.read`."""
+        self._check_open()
+        return await self._reader.read(query)
+
+    async def head(self) -> int:
+        """Return the newest position, 0 when there is none."""
+        self._check_open()
+        return await self._watcher.head()
+
+    async def wait(self, position: int, timeout: float) -> int:  # noqa: ASYNC109 - part of the promise
+        """Return the head once it is beyond *position*, or after *timeout* seconds."""
+        self._check_open()
+        head = await self._watcher.wait(position, timeout)
+        self._check_open()
+        return head
+
+    def verify(self) -> AsyncIterator[Fault | int]:
+        """Yield every fault of the tables, and the position checked so far; see `Verifying`."""
+        return verify(self._reader, self._pool)
+
+    def on_commit(self, hear: OnCommit) -> None:
+        """Call *hear* for every transaction from now on; see `Committing`."""
+        self._writer.hear(hear)
+
+    async def close(self) -> None:
+        """Write what was accepted, answer what was asked, and close the connections."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        await self._watcher.close()
+        await self._hints.close()
+        await self._pool.close()
+
+    def _note(self, head: int) -> None:
+        self._watcher.note(head)
+        self._hints.send()
+
+    def _check_writable(self) -> None:
+        if not self._settings.writable:
+            message = f"{self._settings.place} was opened to read only (mode=ro)"
+            raise StoreReadOnly(message)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed
