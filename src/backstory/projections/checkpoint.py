@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select, update
 
 from backstory.core.errors import CheckpointMoved, LeaseLost, PartitionsChanged
 from backstory.projections.parking import count_parked
@@ -35,7 +35,7 @@ _tokens = select(func.max(lease_table.c.token)).where(_leases_of)
 _delete = delete(checkpoint_table).where(_named)
 _delete_leases = delete(lease_table).where(_leases_of)
 
-smallest_position = select(func.min(_columns.position)).where(_named)
+smallest_position: Executable = select(func.min(_columns.position)).where(_named)
 """Up to which position has every partition of this projection applied everything?"""
 
 

@@ -88,9 +88,9 @@ class Projection:
         *on_failure* decides on an event that cannot be applied, *retry* on a read model that
         cannot be reached; a worker may be told otherwise.
         """
-        self.name = check_name(name)
+        self.name: str = check_name(name)
         self.tables: tuple[Table, ...] = tuple(tables)
-        self.partitions = check_partitions(partitions)
+        self.partitions: int = check_partitions(partitions)
         self.on_failure = on_failure
         self.retry = retry
         self._handlers: dict[type, Handler] = {}

@@ -61,9 +61,9 @@ class Reactor:
         retry: Retry = _PATIENT,
     ) -> None:
         """Name the reactor; it may be given *handlers* by the type of event, or with `on`."""
-        self.name = check_name(name)
+        self.name: str = check_name(name)
         self.from_beginning = from_beginning
-        self.partitions = check_partitions(partitions)
+        self.partitions: int = check_partitions(partitions)
         self.on_failure = on_failure
         self.retry = retry
         self._handlers: dict[type, Reaction[Never]] = {}

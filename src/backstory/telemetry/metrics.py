@@ -29,11 +29,13 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         """Register with *registry*, a new one unless given."""
         self.registry: Final = CollectorRegistry() if registry is None else registry
-        self.append_seconds = self._histogram(catalogue.APPEND_SECONDS)
+        self.append_seconds: Histogram = self._histogram(catalogue.APPEND_SECONDS)
         appended = catalogue.APPEND_EVENTS
-        self.append_events = Counter(appended.name, appended.meaning, registry=self.registry)
-        self.read_seconds = self._histogram(catalogue.READ_SECONDS)
-        self.read_events = self._histogram(catalogue.READ_EVENTS)
+        self.append_events: Counter = Counter(
+            appended.name, appended.meaning, registry=self.registry
+        )
+        self.read_seconds: Histogram = self._histogram(catalogue.READ_SECONDS)
+        self.read_events: Histogram = self._histogram(catalogue.READ_EVENTS)
         self._batch_appends = self._histogram(catalogue.BATCH_APPENDS)
         self._commit_seconds = self._histogram(catalogue.COMMIT_SECONDS)
         self._projection_seconds = self._histogram(catalogue.PROJECTION_SECONDS)

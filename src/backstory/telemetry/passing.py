@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence, Sized
+from typing import TypeAlias, TypeVar
 
 from backstory.core.appending import StreamAppend
 from backstory.core.events import Appended
-from backstory.core.listening import Committing
-from backstory.core.store import AppendingSeveral, EventStore, Verifying, append_several
+from backstory.core.listening import Committing, OnCommit
+from backstory.core.store import AppendingSeveral, EventStore, Fault, Verifying, append_several
 
 Item = TypeVar("Item")
+_AppendSeveral: TypeAlias = Callable[
+    [Sequence[StreamAppend]], Coroutine[object, object, Sequence[Appended]]
+]
 
 
 class PassingStore:
@@ -21,11 +24,11 @@ class PassingStore:
         self._store = store
         # A power is recognised by its method, so it is here only when it is there.
         if isinstance(store, Verifying):
-            self.verify = store.verify
+            self.verify: Callable[[], AsyncIterator[Fault | int]] = store.verify
         if isinstance(store, Committing):
-            self.on_commit = store.on_commit
+            self.on_commit: Callable[[OnCommit], None] = store.on_commit
         if isinstance(store, AppendingSeveral):
-            self.append_several = self._append_several
+            self.append_several: _AppendSeveral = self._append_several
 
     async def _append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
         """Append to several streams; see `AppendingSeveral.append_several`."""

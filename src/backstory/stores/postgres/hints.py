@@ -43,7 +43,7 @@ class Hints:
         self._sending: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
-        self.heard_at_once = False
+        self.heard_at_once: bool = False
         """Whether hints are listened for at present."""
 
     def send(self) -> None:
