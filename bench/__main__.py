@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,10 +16,12 @@ from rich.console import Console
 
 from bench import machine
 from bench.contestants import CONTESTANTS, Contestant
+from bench.databases import serving_postgres
 from bench.job import SCALES
+from bench.place import POSTGRES
 from bench.report import Result, show, write_json
 from bench.run import ROOT, Run
-from bench.workloads import OURS, WORKLOADS, Workload, chosen
+from bench.workloads import OURS, OURS_ON_POSTGRES, WORKLOADS, Workload, chosen
 
 _OUT: Final = ROOT / "build" / "bench"
 
@@ -34,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = Path(tempfile.mkdtemp(prefix="data-", dir=out))
     try:
         run = Run(SCALES[asked.scale], data=data, cache=out / "cache", say=say)
-        entries = run.measure(asked.workloads, asked.contestants, rounds=asked.rounds)
+        with _servers(asked.contestants, data):
+            entries = run.measure(asked.workloads, asked.contestants, rounds=asked.rounds)
     finally:
         shutil.rmtree(data, ignore_errors=True)
     load["after"] = machine.load()
@@ -47,8 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         entries=entries,
     )
     _report(result, out)
-    failed = any(entry.contestant == OURS and not entry.outcomes for entry in entries)
+    ours = {OURS, OURS_ON_POSTGRES}
+    failed = any(entry.contestant in ours and not entry.outcomes for entry in entries)
     return 1 if failed else 0
+
+
+def _servers(contestants: Sequence[Contestant], data: Path) -> AbstractContextManager[None]:
+    """Return what runs the servers that some of *contestants* share."""
+    if any(one.place == POSTGRES and one.missing is None for one in contestants):
+        return serving_postgres(data / "postgres")
+    return nullcontext()
 
 
 def _report(result: Result, out: Path) -> None:

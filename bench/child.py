@@ -10,6 +10,7 @@ from typing import cast
 
 import msgspec
 
+from bench import place
 from bench.contestants import CONTESTANTS
 from bench.job import Job, Outcome, from_json
 from bench.meter import Meter
@@ -20,7 +21,9 @@ Prepare = Callable[[Job], None]
 
 def run(job: Job) -> Outcome:
     """Do *job* and return what was measured, nothing for a preparation."""
-    module = import_module(CONTESTANTS[job.contestant].module)
+    contestant = CONTESTANTS[job.contestant]
+    place.be_on(contestant.place)
+    module = import_module(contestant.module)
     if job.prepares:
         prepares = cast("Mapping[str, Prepare]", module.PREPARES)
         if job.task in prepares:

@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from bench.report import Result, short
 from bench.run import Entry
 from bench.verdicts import Spread
-from bench.workloads import OURS, Workload
+from bench.workloads import OURS, OURS_ON_POSTGRES, Workload
 
 _COLOURS: Final = {
     OURS: "#0f766e",
+    OURS_ON_POSTGRES: "#0f766e",
     "backstory-1-process": "#5eaaa3",
     "backstory-crud": "#5eaaa3",
     "apsw": "#64748b",

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from bench.run import Entry
 from bench.verdicts import Spread, Verdict, ratio_to_ours, table_of, verdicts
-from bench.workloads import OURS, UNITS, WORKLOADS, Workload
+from bench.workloads import BESIDE_POSTGRES, OURS, OURS_ON_POSTGRES, UNITS, WORKLOADS, Workload
 
 _WIDTH: Final = 160
 _COLUMNS: Final = (
@@ -75,12 +75,14 @@ def _figures(result: Result, workload: Workload) -> RichTable:
     table = table_of(result.entries)
     for entry in result.entries:
         if entry.workload == workload.name:
-            grid.add_row(*_row(workload, entry, ratio_to_ours(table, workload, entry.contestant)))
+            ours = OURS_ON_POSTGRES if entry.contestant in BESIDE_POSTGRES else OURS
+            ratio = ratio_to_ours(table, workload, entry.contestant, ours_is=ours)
+            grid.add_row(*_row(workload, entry, ratio))
     return grid
 
 
 def _row(workload: Workload, entry: Entry, ratio: Spread | None) -> list[str]:
-    is_ours = entry.contestant == OURS
+    is_ours = entry.contestant in {OURS, OURS_ON_POSTGRES}
     name = f"[bold cyan]{entry.contestant}[/]" if is_ours else entry.contestant
     found = Spread.of(entry.samples(workload.figure))
     if found is None:
@@ -100,12 +102,12 @@ def _row(workload: Workload, entry: Entry, ratio: Spread | None) -> list[str]:
 
 def _targets(result: Result) -> RichTable:
     grid = RichTable(title="\nTargets", title_justify="left", box=None)
-    for name in ("", "target", "measured", "", ""):
+    for name in ("", "whose", "target", "measured", "", ""):
         grid.add_column(name, no_wrap=True)
     for verdict in result.verdicts:
         measured = verdict.measured
         spread = ("-", "") if measured is None else _spread(measured)
-        grid.add_row(verdict.workload, verdict.target, *spread, _mark(verdict.met))
+        grid.add_row(verdict.workload, verdict.whose, verdict.target, *spread, _mark(verdict.met))
     return grid
 
 

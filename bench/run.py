@@ -15,7 +15,9 @@ from typing import Final
 import msgspec
 
 from bench.contestants import CONTESTANTS, Contestant
+from bench.databases import drop_in
 from bench.job import Job, Outcome, Scale, to_json
+from bench.place import POSTGRES
 from bench.workloads import Workload
 
 ROOT: Final = Path(__file__).parents[1]
@@ -113,6 +115,8 @@ class Run:
         try:
             return _in_process(job)
         finally:
+            if CONTESTANTS[contestant].place == POSTGRES:
+                drop_in(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 

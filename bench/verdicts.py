@@ -31,6 +31,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """How one target came out; `met` is None where it could not be measured."""
 
     workload: str
+    whose: str
     target: str
     measured: Spread | None
     met: bool | None
@@ -49,7 +50,7 @@ def verdicts(workloads: Sequence[Workload], table: Table) -> list[Verdict]:
 
 
 def _verdict(workload: Workload, target: Target, table: Table) -> Verdict:
-    ours = _samples(table, workload.name, OURS, target.figure)
+    ours = _samples(table, workload.name, target.whose, target.figure)
     if target.of:
         others = [
             samples
@@ -62,12 +63,14 @@ def _verdict(workload: Workload, target: Target, table: Table) -> Verdict:
     else:
         measured = Spread.of(ours)
     met = None if measured is None else target.is_met_by(measured.median)
-    return Verdict(workload.name, target.bound, measured, met)
+    return Verdict(workload.name, target.whose, target.bound, measured, met)
 
 
-def ratio_to_ours(table: Table, workload: Workload, contestant: str) -> Spread | None:
-    """Return how many times *contestant*'s figure ours is, None when one is missing."""
-    ours = _samples(table, workload.name, OURS, workload.figure)
+def ratio_to_ours(
+    table: Table, workload: Workload, contestant: str, *, ours_is: str = OURS
+) -> Spread | None:
+    """Return how many times *contestant*'s figure that of *ours_is* is, None without one."""
+    ours = _samples(table, workload.name, ours_is, workload.figure)
     other = _samples(table, workload.name, contestant, workload.figure)
     return Spread.of([mine / its for mine, its in zip(ours, other, strict=False)])
 

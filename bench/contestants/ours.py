@@ -24,6 +24,7 @@ from backstory import (
     open_store,
     pages,
 )
+from bench import place
 from bench.contestants import datasets
 from bench.contestants.ours_http import measures_of
 from bench.events import (
@@ -60,7 +61,7 @@ async def opened(folder: Path) -> AsyncIterator[EventStore]:
 
 def url_of(folder: Path) -> str:
     """Return the URL of the store in *folder*."""
-    return f"sqlite:///{folder / 'events.db'}"
+    return place.url_of(folder, "events.db")
 
 
 async def append(
@@ -163,6 +164,13 @@ async def project(job: Job, meter: Meter) -> None:
     await catch_up(job, meter)
 
 
+async def rebuild(job: Job, meter: Meter) -> None:
+    """Rebuild a live read model of users."""
+    from bench.contestants.ours_projection import rebuild_live  # noqa: PLC0415 - as said above
+
+    await rebuild_live(job, meter)
+
+
 async def see_append(job: Job, meter: Meter) -> None:
     """Append while nothing else goes on, and wait until the row can be read."""
     from bench.contestants.ours_projection import see_append as measure  # noqa: PLC0415 - as said above
@@ -197,6 +205,7 @@ MEASURES = {
     "read_stream": _in_loop(read_stream),
     "replay": _in_loop(replay),
     "project": _in_loop(project),
+    "rebuild": _in_loop(rebuild),
     "rehydrate_100": _in_loop(partial(rehydrate, length=100)),
     "rehydrate_1000": _in_loop(partial(rehydrate, length=1_000)),
     **measures_of("backstory.demo"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from bench import place
 from bench.contestants.user_service import Service, measure_gets, measure_posts
 from bench.job import Job
 from bench.meter import Meter
@@ -18,8 +19,11 @@ Measure = Callable[[Job, Meter], None]
 @contextmanager
 def _service(job: Job, module: str) -> Iterator[Service]:
     port = free_port()
-    place = ["--data", str(job.folder / "data"), "--host", HOST, "--port", str(port)]
-    command = [sys.executable, "-m", module, *place]
+    options = ["--data", str(job.folder / "data"), "--host", HOST, "--port", str(port)]
+    if place.is_postgres():
+        url = place.url_of(job.folder, "")
+        options += ["--store", url, "--read-model", url]
+    command = [sys.executable, "-m", module, *options]
     with serving(command, port, folder=job.folder) as peak:
         yield port, peak
 

@@ -20,7 +20,8 @@ from sqlalchemy import (
     select,
 )
 
-from backstory import Projection, ReadModel, RecordedEvent, UtcDateTime, Worker
+from backstory import Projection, ReadModel, RecordedEvent, UtcDateTime, Worker, rebuild
+from bench import place
 from bench.contestants.ours import SCHEMA, append, opened
 from bench.events import UserCreated, created, metadata
 from bench.job import Job
@@ -55,7 +56,7 @@ def _created(
 
 async def project(job: Job, meter: Meter) -> None:
     """Catch up with every user-created, 1,000 per transaction."""
-    model = await ReadModel.open(f"sqlite:///{job.folder / 'read_model.db'}")
+    model = await ReadModel.open(place.url_of(job.folder, "read_model.db"))
     async with opened(job.data) as store:
         worker = Worker(users, schema=SCHEMA, store=store, read_model=model)
         with meter.timed(job.scale.projected):
@@ -67,7 +68,7 @@ async def project(job: Job, meter: Meter) -> None:
 
 async def see_append(job: Job, meter: Meter) -> None:
     """Time from calling append to reading the row, with a worker that has nothing else to do."""
-    model = await ReadModel.open(f"sqlite:///{job.folder / 'read_model.db'}")
+    model = await ReadModel.open(place.url_of(job.folder, "read_model.db"))
     seconds: list[float] = []
     meta = metadata(0)
     async with opened(job.folder) as store:
@@ -86,3 +87,15 @@ async def see_append(job: Job, meter: Meter) -> None:
         await running
     await model.close()
     meter.note_latencies(seconds)
+
+
+async def rebuild_live(job: Job, meter: Meter) -> None:
+    """Rebuild a read model that is live: build it beside, compare, swap."""
+    model = await ReadModel.open(place.url_of(job.folder, "read_model.db"))
+    async with opened(job.data) as store:
+        await Worker(users, schema=SCHEMA, store=store, read_model=model).catch_up()
+        with meter.timed(job.scale.projected):
+            done = await rebuild(users, schema=SCHEMA, store=store, read_model=model)
+    assert done.swapped
+    assert done.comparison.same
+    await model.close()

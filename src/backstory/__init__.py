@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ReactionFailed,
         ReadModelUnavailable,
         ReadModelVersionUnsupported,
+        RebuildRefused,
         SchemaError,
         StoreBusy,
         StoreClosed,
@@ -95,6 +96,13 @@ if TYPE_CHECKING:
     from backstory.projections.projection import Projection
     from backstory.projections.reactor import Reactor
     from backstory.projections.read_model import ReadModel
+    from backstory.projections.rebuilding.comparing import Comparison, TableDifference
+    from backstory.projections.rebuilding.rebuild import (
+        RebuildPolicy,
+        RebuildProgress,
+        Rebuilt,
+        rebuild,
+    )
     from backstory.projections.status import PartitionStatus, Status
     from backstory.projections.subscription import Batch, Subscription
     from backstory.projections.worker import Worker
@@ -135,6 +143,7 @@ __all__ = [
     "CommandRejected",
     "Commit",
     "Committing",
+    "Comparison",
     "Context",
     "CorrelationMiddleware",
     "Decider",
@@ -178,6 +187,10 @@ __all__ = [
     "ReadModel",
     "ReadModelUnavailable",
     "ReadModelVersionUnsupported",
+    "RebuildPolicy",
+    "RebuildProgress",
+    "RebuildRefused",
+    "Rebuilt",
     "RecordedEvent",
     "Repository",
     "Retried",
@@ -199,6 +212,7 @@ __all__ = [
     "StoreVersionUnsupported",
     "StreamAppend",
     "Subscription",
+    "TableDifference",
     "Telemetry",
     "Thing",
     "TooManyConflicts",
@@ -222,6 +236,7 @@ __all__ = [
     "open_blocking_store",
     "open_store",
     "pages",
+    "rebuild",
     "serve_metrics",
     "start_logging",
     "system_clock",
@@ -273,6 +288,7 @@ _HOMES = {
         "ReactionFailed",
         "ReadModelUnavailable",
         "ReadModelVersionUnsupported",
+        "RebuildRefused",
         "SchemaError",
         "StoreBusy",
         "StoreClosed",
@@ -358,6 +374,13 @@ _HOMES = {
     "backstory.projections.projection": ("Projection",),
     "backstory.projections.reactor": ("Reactor",),
     "backstory.projections.read_model": ("ReadModel",),
+    "backstory.projections.rebuilding.comparing": ("Comparison", "TableDifference"),
+    "backstory.projections.rebuilding.rebuild": (
+        "RebuildPolicy",
+        "RebuildProgress",
+        "Rebuilt",
+        "rebuild",
+    ),
     "backstory.projections.status": ("PartitionStatus", "Status"),
     "backstory.projections.subscription": ("Batch", "Subscription"),
     "backstory.projections.worker": ("Worker",),
@@ -373,6 +396,7 @@ _HOMES = {
     "backstory.telemetry.tracing": ("Tracing",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_EXTRAS = {"opentelemetry": "telemetry", "prometheus_client": "telemetry"}
 
 
 def __getattr__(name: str) -> object:
@@ -382,7 +406,14 @@ def __getattr__(name: str) -> object:
     except KeyError:
         message = f"module 'backstory' has no attribute {name!r}"
         raise AttributeError(message) from None
-    value: object = getattr(import_module(home), name)
+    try:
+        value: object = getattr(import_module(home), name)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        message = f"{name} needs {error.name}: pip install 'backstory[{extra}]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
     globals()[name] = value
     return value
 

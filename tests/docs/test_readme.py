@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -14,9 +15,14 @@ from typing import Final
 import httpx
 
 from tests.docs.snippets import ROOT, environment
+from tests.servers.databases import name_of
+from tests.servers.postgres import PostgresServer
 
 _README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 _BIN: Final = Path(sys.executable).parent
+
+# A person takes longer to type the second line than the row takes to appear; a test does not.
+_PATIENTLY: Final = "--retry 50 --retry-all-errors --retry-delay 1"
 
 
 def blocks(language: str) -> list[str]:
@@ -42,9 +48,9 @@ def run(command: str, directory: Path) -> str:
 
 
 @contextmanager
-def demo(directory: Path, port: int) -> Iterator[None]:
+def demo(directory: Path, port: int, *options: str) -> Iterator[None]:
     """Run the service of the readme in *directory*, as `make demo` does."""
-    command = [str(_BIN / "backstory"), "demo", "--port", str(port)]
+    command = [str(_BIN / "backstory"), "demo", "--port", str(port), *options]
     with subprocess.Popen(command, cwd=directory, env=environment()) as process:  # noqa: S603 - our own command
         try:
             _wait_until_ready(port)
@@ -91,6 +97,27 @@ def test_the_two_commands_and_the_two_calls_show_the_user(tmp_path: Path) -> Non
     assert "user-created" in run(read_events, tmp_path)
     assert "user-created" in run(stats, tmp_path)
     run(verify, tmp_path)
+
+
+def test_with_both_in_postgresql_psql_shows_the_row(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """The same service, other URLs; what people look at is an ordinary table."""
+    _, calls, _, databases, *_ = blocks("sh")
+    install, serve, look = databases.splitlines()
+    assert install == ".venv/bin/pip install '.[postgres,telemetry]'"
+    url, port = postgres.create(), _free_port()
+    [given] = set(re.findall(r"postgresql://\S+", databases))
+    options = shlex.split(serve.replace(given, url))
+    assert options[:2] == [".venv/bin/backstory", "demo"]
+    write, read = calls.replace("5000", str(port)).splitlines()
+    with demo(tmp_path, port, *options[2:]):
+        run(f"{write} --silent --show-error", tmp_path)
+        found = json.loads(run(f"{read} --silent --show-error --fail {_PATIENTLY}", tmp_path))
+    psql, where, flag, sql = shlex.split(look)
+    assert (psql, where, flag) == ("psql", given, "-c")
+    assert postgres.psql(name_of(url), sql).startswith(f"{found['id']}|donald-le|")
+    assert not list(tmp_path.glob("**/*.db"))
 
 
 def test_every_verb_of_the_readme_is_a_target_of_the_makefile() -> None:

@@ -59,7 +59,9 @@ def backstory(
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *arguments: str, settings: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Give the running command, which is gone when the block ends."""
     process = subprocess.Popen(  # noqa: S603 - our own Python
         [sys.executable, "-m", "backstory", *arguments],
@@ -67,7 +69,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=environment(settings),
     )
     with process:
         try:

@@ -38,11 +38,11 @@ class TestPostgres16(PostgresContract):
     """The oldest version."""
 
     version = 16
-    examples: ClassVar[int | None] = 50
+    examples: ClassVar[int | None] = 40
 
 
 class TestPostgres18(PostgresContract):
     """The newest version."""
 
     version = 18
-    examples: ClassVar[int | None] = 200
+    examples: ClassVar[int | None] = 80

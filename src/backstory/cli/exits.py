@@ -11,6 +11,7 @@ from backstory.core.errors import (
     OutcomeUnknown,
     ReadModelUnavailable,
     ReadModelVersionUnsupported,
+    RebuildRefused,
     SchemaError,
     StoreClosed,
     StoreDamaged,
@@ -27,6 +28,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNAVAILABLE = 3
     UNUSABLE = 4
+    DIFFERS = 5
 
 
 INTERRUPTED: Final = 128
@@ -37,15 +39,17 @@ MEANINGS: Final = {
     "signal ends `watch`, `work` or `demo`",
     "1": "something is wrong: a fault was found, a revision was not as expected, a projection "
     "failed, events are still parked",
-    "2": "a wrong option, argument, variable or input",
+    "2": "a wrong option, argument, variable or input; a rebuild that is refused",
     "3": "the store cannot be reached, opened or written now; for `demo` also: the port is taken",
     "4": "the store is damaged, of another program, or of a newer version",
+    "5": "`rebuild --compare-only`: the rows differ, or there was nothing to compare",
     "130, 143": "Ctrl-C or SIGTERM ended another command early; what it had written is complete",
 }
 """Every exit code and what it says."""
 
 _CODES: Final = (
     (InvalidInput, ExitCode.USAGE),
+    (RebuildRefused, ExitCode.USAGE),
     (StoreDamaged, ExitCode.UNUSABLE),
     (StoreVersionUnsupported, ExitCode.UNUSABLE),
     (SchemaError, ExitCode.UNUSABLE),

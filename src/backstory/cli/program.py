@@ -20,6 +20,7 @@ from backstory.cli.parked_purge import parked_purge
 from backstory.cli.parked_retry import parked_retry
 from backstory.cli.parked_show import parked_show
 from backstory.cli.read import read
+from backstory.cli.rebuild import rebuild
 from backstory.cli.schema import schema
 from backstory.cli.screen import forget_output, say
 from backstory.cli.stats import stats
@@ -74,7 +75,7 @@ def program() -> TyperGroup:
         rich_markup_mode="rich",
     )
     app.callback()(_options)
-    for command in (demo, append, read, watch, stats, verify, schema, work):
+    for command in (demo, append, read, watch, stats, verify, schema, work, rebuild):
         app.command(help=_joined(command.__doc__ or ""))(command)
     app.add_typer(_parked(), name="parked")
     group = get_command(app)

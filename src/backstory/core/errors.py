@@ -33,6 +33,7 @@ BackstoryError
     ├── LeaseLost
     ├── CheckpointAhead
     ├── PartitionsChanged
+    ├── RebuildRefused
     ├── ReadModelUnavailable
     ├── ReadModelVersionUnsupported
     └── CaughtUpTimeout
@@ -364,6 +365,10 @@ class PartitionsChanged(ProjectionError):
             "begin anew: rebuild it, or wipe it with ReadModel.wipe. A reactor changes over "
             "by itself once all its partitions stand at one position."
         )
+
+
+class RebuildRefused(ProjectionError):
+    """A rebuild cannot be done now, or would lose something; nothing was changed."""
 
 
 class ReadModelUnavailable(ProjectionError):

@@ -24,7 +24,7 @@ def shown_at(path: str, metrics: Metrics) -> ASGIRouteHandler:
 
     app = _typed(metrics_app(metrics))
 
-    @asgi(path)  # not a mount, for which every other path would be compared first
+    @asgi(path, copy_scope=True)  # not a mount, for which every other path would be compared first
     async def show(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)
 

@@ -111,7 +111,7 @@ class _Words:
         shown = {name: _without_password(url) for name, url in places.items()}
         if self._in_lines:
             kept = ", ".join(f"{name} in {url}" for name, url in shown.items())
-            self.say(f"the user service listens on {address.url}; {kept}")
+            self.say(f"the user service listens on {address.url} ; {kept}")
         else:
             self.say(_welcome(address.url, {"API": f"{address.url}/schema", **shown}))
 

@@ -45,6 +45,11 @@ def read_checkpoint(connection: Connection, partition: Partition) -> int | None:
     return position
 
 
+def positions_of(connection: Connection, name: str) -> tuple[int, ...]:
+    """Return the position of each partition of *name*, none when it never ran."""
+    return tuple(connection.execute(_read_all, {"name": name}).scalars())
+
+
 def start_checkpoint(
     connection: Connection,
     name: str,

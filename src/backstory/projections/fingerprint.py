@@ -9,6 +9,7 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql import ClauseElement
 
 from backstory.core.fingerprint import fingerprint
+from backstory.core.schema import Schema
 
 
 def fingerprint_of(
@@ -20,6 +21,15 @@ def fingerprint_of(
     """
     shapes = sorted(_ddl(table) for table in tables)
     return fingerprint(name, *shapes, *sorted(functions.items()), stand_in=_in_sql)
+
+
+def meaning_of_events(schema: Schema, followed: Iterable[type]) -> str:
+    """Return a hash of what events of the types *followed* decode to, upcasters included."""
+    names = sorted({name for python in followed for name in schema.names_of(python)})
+    types = [schema.type_named(name) for name in names]
+    return fingerprint(
+        *names, *[(of.version, of.python, *sorted(of.upcasters.items())) for of in types]
+    )
 
 
 def _in_sql(value: object) -> object:

@@ -63,11 +63,19 @@ class ReadModel:
         *schema* names the schema of tables that name none; SQLite has no schemas.
         Raises `InvalidSetting` for another URL, `ReadModelUnavailable` when it cannot be opened.
         """
-        model = cls(open_database(url, schema), clock=clock)
+        return await cls.on(open_database(url, schema), clock=clock)
+
+    @classmethod
+    async def on(cls, database: Database, *, clock: Clock = system_clock) -> ReadModel:
+        """Return the read model in *database*, with our own tables in it; it closes the database.
+
+        Raises `ReadModelUnavailable`, and `ReadModelVersionUnsupported`.
+        """
+        model = cls(database, clock=clock)
         try:
             await asyncio.to_thread(model.write, lambda connection: model._create(connection, ()))
         except BaseException:
-            model._database.close()
+            database.close()
             raise
         return model
 

@@ -69,6 +69,7 @@ class SqliteDatabase:
         """
         in_memory = url.database in (None, "", ":memory:")
         self._file = None if in_memory else Path(str(url.database)).absolute()
+        self._url = url
         self._timeout = _busy_timeout(url)
         self._lock = threading.RLock() if self._file is None else None
         self._engine = self._create_engine(url.difference_update_query(["busy_timeout"]))
@@ -81,6 +82,16 @@ class SqliteDatabase:
     def engine(self) -> Engine:
         """Return the engine."""
         return self._engine
+
+    @property
+    def file(self) -> Path | None:
+        """Return the path of the file, None for a database in memory."""
+        return self._file
+
+    def beside(self, name: str) -> SqliteDatabase:
+        """Return the database in the file called *name* in the directory of this one."""
+        assert self._file is not None  # noqa: S101 - one in memory stands beside nothing
+        return SqliteDatabase(self._url.set(database=str(self._file.with_name(name))))
 
     def _create_engine(self, url: URL) -> Engine:
         engine = create_engine(

@@ -47,6 +47,7 @@ class PostgresDatabase:
 
     def __init__(self, url: URL, schema: str) -> None:
         """Take `postgresql://…`; connects when it is used first. Raises `InvalidSetting`."""
+        self._url = url
         settings, url = settings_in(url)
         self._schema = checked_schema(schema)
         schemas: Schemas = {None: schema}
@@ -66,6 +67,15 @@ class PostgresDatabase:
     def engine(self) -> Engine:
         """Return the engine."""
         return self._engine
+
+    @property
+    def schema(self) -> str:
+        """Return the name of the schema."""
+        return self._schema
+
+    def beside(self, name: str) -> PostgresDatabase:
+        """Return the schema *name* of the same database, with connections of its own."""
+        return PostgresDatabase(self._url, name)
 
     def _set_session_up(self, connection: DBAPIConnection, _record: object) -> None:
         cursor = connection.cursor()

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from backstory.core.errors import BackstoryError
+from backstory.core.errors import BackstoryError, OutcomeUnknown
 from backstory.core.events import Appended, NewEvent
 from backstory.core.expected import ANY, STREAM_EXISTS, Expected, WrongExpectedRevision
 from backstory.core.names import category_of
@@ -48,11 +48,24 @@ class Pending(msgspec.Struct):
         """Return about how many bytes it writes."""
         return sum([len(event.data) for _, events, _ in self.parts for event in events])
 
-    def answer(self, outcome: Sequence[Appended] | BackstoryError) -> None:
-        """Give *outcome* to whoever waits."""
+    def unknown(self) -> OutcomeUnknown:
+        """Return the error that says that nobody knows, and of what."""
+        streams = ", ".join([repr(stream) for stream, _, _ in self.parts])
+        return OutcomeUnknown(
+            f"Nobody knows whether the append to {streams} is stored; "
+            "append the same events (same ids) once more."
+        )
+
+    def answer(
+        self,
+        outcome: Sequence[Appended] | BackstoryError,
+        cause: BaseException | None = None,
+    ) -> None:
+        """Give *outcome*, an error of ours with its *cause*, to whoever waits."""
         if self.future.done():  # cancelled while it was written
             return
         if isinstance(outcome, BackstoryError):
+            outcome.__cause__ = cause or outcome.__cause__
             self.future.set_exception(outcome)
         else:
             self.future.set_result(outcome)

@@ -56,9 +56,15 @@ _FILTERED_LOG: Final = {
 
 @cache
 def _merged(arms: int, *, forwards: bool) -> str:
-    """Return the statement that merges the walks along *arms* kinds."""
+    """Return the statement that merges the walks along *arms* kinds.
+
+    Each walk is told its order, too: otherwise all are collected and sorted.
+    """
     order = _order("e.position", forwards=forwards)
-    each = [f"SELECT * FROM events AS e WHERE e.kind = ${5 + n} AND {_WITHIN}" for n in range(arms)]  # noqa: S608 - our own words
+    each = [
+        f"(SELECT * FROM events AS e WHERE e.kind = ${5 + n} AND {_WITHIN} {order})"  # noqa: S608 - our own words
+        for n in range(arms)
+    ]
     source = f"({' UNION ALL '.join(each)}) AS e"
     return f"{sql.ROW.replace('events AS e', source)} {order} LIMIT $4"
 

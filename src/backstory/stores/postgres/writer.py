@@ -16,7 +16,7 @@ from typing import Final
 import asyncpg
 
 from backstory.core.clock import Clock, system_clock, to_microseconds
-from backstory.core.errors import BackstoryError, OutcomeUnknown, StoreClosed, StoreUnavailable
+from backstory.core.errors import BackstoryError, StoreClosed, StoreUnavailable
 from backstory.core.events import Appended
 from backstory.core.listening import Commit, OnCommit
 from backstory.stores.postgres.connector import Connector
@@ -80,12 +80,19 @@ class Writer:
         """Write group after group until nothing waits."""
         try:
             while self._waiting:
-                most = max(_MANY, (len(self._waiting) + 1) // 2)
-                group = gather(self._waiting, most)
+                group = gather(self._waiting, self._share())
                 if group:
+                    lane.busy = True
                     await self._write(lane, group)
+                    lane.busy = False
         finally:
-            lane.task = None
+            lane.task, lane.busy = None, False
+
+    def _share(self) -> int:
+        """Return how many of those that wait go in one call: all, or half while both lanes rest."""
+        waiting = len(self._waiting)
+        resting = not any(lane.busy for lane in self._lanes)
+        return max(_MANY, (waiting + 1) // 2) if resting else waiting
 
     async def _write(self, lane: _Lane, group: Sequence[Pending]) -> None:
         began = perf_counter()
@@ -97,9 +104,9 @@ class Writer:
                 for pending in group:
                     await self._write(lane, [pending])
             else:
-                _answer_all(group, self._failure(error))
-        except BaseException:
-            _answer_all(group, OutcomeUnknown())
+                self._fail(group, error)
+        except BaseException as error:
+            self._fail(group, error)
             raise
         else:
             self._answer(group, row, perf_counter() - began)
@@ -124,15 +131,15 @@ class Writer:
         message = f"{self._place} closes every connection at once. Nothing was stored; try again."
         raise StoreUnavailable(message)
 
-    def _failure(self, error: Exception) -> BackstoryError:
-        if isinstance(error, BackstoryError):
-            return error
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-            failure: BackstoryError = translated_error(error, self._place)
-        else:
-            failure = OutcomeUnknown()
-        failure.__cause__ = error
-        return failure
+    def _fail(self, group: Sequence[Pending], error: BaseException) -> None:
+        """Tell each of *group* what *error* means for it."""
+        for pending in group:
+            if isinstance(error, BackstoryError):
+                pending.answer(error)
+            elif isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+                pending.answer(translated_error(error, self._place), error)
+            else:
+                pending.answer(pending.unknown(), error)
 
     def _answer(self, group: Sequence[Pending], row: Row, seconds: float) -> None:
         head = 0
@@ -146,14 +153,10 @@ class Writer:
             hear(Commit(len(group), seconds))
 
 
-def _answer_all(group: Sequence[Pending], failure: BackstoryError) -> None:
-    for pending in group:
-        pending.answer(failure)
-
-
 class _Lane:
     """One link and the task that writes over it."""
 
     def __init__(self) -> None:
         self.link: Link | None = None
         self.task: asyncio.Task[None] | None = None
+        self.busy = False

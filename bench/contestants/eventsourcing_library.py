@@ -1,7 +1,8 @@
-"""`eventsourcing` on SQLite, as its documentation shows: aggregates, repository, projection.
+"""`eventsourcing`, as its documentation shows: aggregates, repository, projection.
 
 It stores no metadata and gives every event a time of its own, so its events carry neither metadata
-nor a time of ours. It sets WAL and leaves `synchronous` at SQLite's FULL, which is checked here.
+nor a time of ours. On SQLite it sets WAL and leaves `synchronous` at FULL, which is checked; on
+PostgreSQL it locks its table for each insert, without which it would lose events.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid5
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from eventsourcing.sqlite import SQLiteDatastore
 
+from bench import place
 from bench.contestants import datasets
 from bench.contestants.raw_table import FULL
 from bench.events import created, renamed, username
@@ -26,7 +29,10 @@ from bench.meter import Meter
 
 _PAGE: Final = 1_000
 _NAMESPACE: Final = UUID(int=1)
+_BIT: Final = 100
 _TOGETHER: Final = 2_000
+_TOGETHER_IN_POSTGRES: Final = 50
+"""Aggregates saved at once; with more of them its pipeline to PostgreSQL never ends."""
 
 
 class User(Aggregate):
@@ -66,15 +72,29 @@ def open_application(folder: Path) -> Users:
     """Return the application over a file in *folder*; checks that it is durable."""
     application = Users(env=environment(folder))
     datastore = getattr(application.recorder, "datastore", None)
-    assert isinstance(datastore, SQLiteDatastore)
-    with datastore.transaction(commit=False) as cursor:
-        cursor.execute("PRAGMA synchronous")
-        assert cursor.fetchone()[0] == FULL, "not durable"
+    if isinstance(datastore, SQLiteDatastore):
+        with datastore.transaction(commit=False) as cursor:
+            cursor.execute("PRAGMA synchronous")
+            assert cursor.fetchone()[0] == FULL, "not durable"
+    else:
+        assert place.is_postgres()
     return application
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the settings of an application over a file in *folder*."""
+    """Return the settings of an application over a file, or a database, that is *folder*'s."""
+    if place.is_postgres():
+        url = urlsplit(place.url_of(folder, ""))
+        return {
+            "PERSISTENCE_MODULE": "eventsourcing.postgres",
+            "POSTGRES_DBNAME": url.path.strip("/"),
+            "POSTGRES_HOST": parse_qs(url.query)["host"][0],
+            "POSTGRES_PORT": "5432",
+            "POSTGRES_USER": url.username or "postgres",
+            "POSTGRES_PASSWORD": "",
+            "POSTGRES_POOL_SIZE": "8",
+            "POSTGRES_MAX_OVERFLOW": "8",
+        }
     return {
         "PERSISTENCE_MODULE": "eventsourcing.sqlite",
         "SQLITE_DBNAME": str(folder / "eventsourcing.db"),
@@ -177,8 +197,23 @@ def fill(folder: Path, streams: Iterable[tuple[int, int]]) -> None:
     application.close()
 
 
+def fill_long(folder: Path, streams: Iterable[tuple[int, int]]) -> None:
+    """Save long aggregates bit by bit, which is how they come into being."""
+    application = open_application(folder)
+    for number, length in streams:
+        aggregate = user(number)
+        for time in range(1, length):
+            change = renamed(number, time)
+            aggregate.rename(change.full_name, change.former_name, change.reason)
+            if time % _BIT == 0:
+                application.save(aggregate)
+        application.save(aggregate)
+    application.close()
+
+
 def _portions(streams: Iterator[tuple[int, int]]) -> Iterator[Sequence[tuple[int, int]]]:
-    while portion := list(islice(streams, _TOGETHER)):
+    together = _TOGETHER_IN_POSTGRES if place.is_postgres() else _TOGETHER
+    while portion := list(islice(streams, together)):
         yield portion
 
 
@@ -202,7 +237,7 @@ MEASURES = {
     "rehydrate_1000": partial(rehydrate, length=1_000),
 }
 PREPARES = {
-    "streams": lambda job: fill(job.data, datasets.streams()),
+    "streams": lambda job: fill_long(job.data, datasets.streams()),
     "log": lambda job: fill(job.data, datasets.log(job.scale)),
     "users": lambda job: fill(job.data, datasets.users(job.scale.projected_singly)),
 }
