@@ -1,7 +1,7 @@
 """PostgreSQL for whoever is measured on it: one server a run, one database for each folder.
 
 The server comes from a wheel; run as root, it adds a system user `pgserver` to run it as. It has
-the settings it is delivered with, which wait for the disk, and the shared memory of a small server.
+the settings it is delivered with, which wait for the disk, as that of Express has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import psycopg
 SERVER: Final = "BENCH_POSTGRES"
 """The environment variable by which children learn where the server is."""
 
-_SETTINGS: Final = {"shared_buffers": "512MB", "max_wal_size": "8GB", "wal_buffers": "16MB"}
 _NAME: Final = "database"
 
 
@@ -30,10 +29,6 @@ def serving_postgres(folder: Path) -> Iterator[None]:
 
     server = get_server(folder, cleanup_mode="stop")
     try:
-        for name, value in _SETTINGS.items():
-            server.psql(f"ALTER SYSTEM SET {name} = '{value}';")
-        server.cleanup()
-        server = get_server(folder, cleanup_mode="stop")
         for setting in ("synchronous_commit", "fsync", "full_page_writes"):
             assert " on" in server.psql(f"SHOW {setting};"), "not durable"
         os.environ[SERVER] = server.get_uri()

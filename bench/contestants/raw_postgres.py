@@ -58,7 +58,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     id: UUID
     type: str
     event: Event
-    metadata: str | dict[str, str]
+    metadata: bytes | dict[str, str]
     recorded_at: int
 
 

@@ -26,7 +26,7 @@ from bench.events import (
     stream_of,
 )
 
-Row: TypeAlias = tuple[int, str, int, UUID, str, str, str, int]
+Row: TypeAlias = tuple[int, str, int, UUID, str, bytes, bytes, int]
 
 _CREATE: Final = """
 CREATE TABLE IF NOT EXISTS events (
@@ -41,7 +41,11 @@ CREATE TABLE IF NOT EXISTS events (
     UNIQUE (stream, revision)
 )
 """
-INSERT: Final = "INSERT INTO events VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+INSERT: Final = """
+INSERT INTO events SELECT $1, $2, $3, $4, $5, $6, $7, $8
+WHERE $3 = (SELECT coalesce(max(revision) + 1, 0) FROM events WHERE stream = $2)
+"""
+"""One statement that checks the revision as well."""
 INSERT_MANY: Final = """
 INSERT INTO events SELECT * FROM unnest(
     $1::bigint[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::json[], $7::json[],
@@ -62,6 +66,10 @@ async def connected(folder: Path) -> AsyncIterator[asyncpg.Connection]:
     try:
         assert await connection.fetchval("SHOW synchronous_commit") == "on", "not durable"
         await connection.execute(_CREATE)
+        # JSON as the bytes that it is: what is decoded here is decoded once.
+        await connection.set_type_codec(
+            "json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
+        )
         yield connection
     finally:
         await connection.close()
@@ -84,7 +92,7 @@ class Rows:
             self._position += 1
             event, meta = self._samples[self._position % SAMPLES]
             key = (self._position, name, revision, UUID(bytes=urandom(16)), USER_CREATED)
-            rows.append((*key, _encode(event).decode(), _encode(meta).decode(), now))
+            rows.append((*key, _encode(event), _encode(meta), now))
         return rows
 
 
@@ -110,4 +118,4 @@ def _lives(streams: Iterable[tuple[int, int]]) -> Iterator[Row]:
             position += 1
             event_type = USER_CREATED if isinstance(event, UserCreated) else USER_RENAMED
             key = (position, stream_of(number), revision, UUID(bytes=urandom(16)), event_type)
-            yield (*key, _encode(event).decode(), _encode(metadata(position)).decode(), now)
+            yield (*key, _encode(event), _encode(metadata(position)), now)

@@ -1,7 +1,8 @@
 """From a page of events to writes: each event decoded once, equal neighbours run as one.
 
-Writes are never reordered. Only statements that follow one another and are equal are joined, so
-that what a row sees is what it would see one event at a time.
+Writes to the same table, and to tables that foreign keys connect, are never reordered: only equal
+statements that follow one another there are joined, so that what a row sees is what it would see
+one event at a time. Between tables that nothing connects there is no order to be seen.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Executable
 
@@ -19,44 +21,86 @@ from backstory.projections.parking import Failure
 from backstory.projections.places import failing_place
 from backstory.projections.projection import Handler, Projection, Write
 from backstory.projections.statements import Plan, Plans
+from backstory.projections.touching import Touched
 
 _NO_PARAMETERS: Mapping[str, object] = MappingProxyType({})
 
 
+class _Waiting(NamedTuple):
+    """Rows of one plan that wait to be run together."""
+
+    plan: Plan
+    rows: list[object]
+
+
+class _Way(NamedTuple):
+    """Where the rows of a statement go that was met a moment ago, with parameters of these names.
+
+    It holds the statement itself: nothing else can have its identity meanwhile.
+    """
+
+    statement: Executable
+    names: Collection[str]
+    take: Callable[[Mapping[str, object]], object]
+    rows: list[object]
+
+
 class Run:
-    """Writes waiting to be run: equal statements that came one after the other."""
+    """Writes waiting to be run: for each table, equal statements that came one after the other."""
 
     def __init__(self, connection: Connection, plans: Plans) -> None:
         """Collect for *connection*."""
         self._connection = connection
         self._plans = plans
-        self._plan: Plan | None = None
-        self._rows: list[object] = []
-        # What the write before was: one that looks the same needs no search for its plan.
-        self._statement: Executable | None = None
-        self._names: Collection[str] = ()
-        self._take: Callable[[Mapping[str, object]], object] | None = None
+        # By the tables that a plan touches; None: those of who knows which.
+        self._waiting: dict[Touched | None, _Waiting] = {}
+        # A write that looks like an earlier one needs no search for its plan.
+        self._ways: dict[int, _Way] = {}
 
     def add(self, write: Write) -> None:
-        """Take one write; runs what was waiting when it is of another kind."""
+        """Take one write; runs what was waiting for its tables when it is of another kind."""
         statement, parameters = write if isinstance(write, tuple) else (write, _NO_PARAMETERS)
-        if statement is self._statement and self._take and parameters.keys() == self._names:
-            self._rows.append(self._take(parameters))
+        way = self._ways.get(id(statement))
+        if way is not None and parameters.keys() == way.names:
+            way.rows.append(way.take(parameters))
             return
         plan, row = self._plans.find(statement, parameters)
-        if plan is not self._plan:
+        rows = self._rows_of(plan)
+        rows.append(row)
+        if plan.take is not None:
+            self._ways[id(statement)] = _Way(statement, frozenset(parameters), plan.take, rows)
+
+    @property
+    def waiting(self) -> Sequence[tuple[Plan, Sequence[object]]]:
+        """Return what waits: plans, each with its rows."""
+        return tuple(self._waiting.values())
+
+    def _rows_of(self, plan: Plan) -> list[object]:
+        waiting = self._waiting.get(plan.touches)
+        if waiting is not None and waiting.plan is plan and self._may_wait_beside(plan):
+            return waiting.rows
+        if not self._may_wait_beside(plan):
             self.flush()
-            self._plan = plan
-        self._rows.append(row)
-        self._statement, self._take = statement, plan.take
-        self._names = frozenset(parameters)
+        elif waiting is not None:
+            self._run(plan.touches)
+        waiting = self._waiting[plan.touches] = _Waiting(plan, [])
+        return waiting.rows
+
+    def _may_wait_beside(self, plan: Plan) -> bool:
+        """Say whether *plan* and all that waits for other tables may change places."""
+        if plan.touches is None:
+            return self._waiting.keys() <= {None}
+        return None not in self._waiting
+
+    def _run(self, touched: Touched | None) -> None:
+        waiting = self._waiting.pop(touched)
+        self._ways.clear()  # those of other tables are found again
+        waiting.plan.run(self._connection, waiting.rows)
 
     def flush(self) -> None:
         """Run what is waiting."""
-        if self._plan is not None and self._rows:
-            rows, self._rows = self._rows, []
-            self._plan.run(self._connection, rows)
-        self._plan = self._statement = None
+        for touched in list(self._waiting):
+            self._run(touched)
 
 
 class EventFailed(Exception):

@@ -18,6 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from backstory.core.errors import InvalidInput
 from backstory.projections.database import Schemas, Values
+from backstory.projections.touching import Touched, touched_by
 
 _MOST_REMEMBERED: Final = 500
 
@@ -27,6 +28,9 @@ class Plan(Protocol):
 
     take: Callable[[Mapping[str, object]], object] | None
     """Makes a row of parameters, where the parameters are all there is to a row."""
+
+    touches: Touched | None
+    """Which tables it reads, writes, or may change the rows of; None when that is not known."""
 
     def row(self, parameters: Mapping[str, object], key: CacheKey | None) -> object:
         """Return what *parameters*, and the values inside the statement of *key*, come to."""
@@ -73,6 +77,7 @@ class DriverPlan:
         self._all = _getter(self.names)
         whole = set(self.names) <= set(meant.given)
         self.take: Callable[[Mapping[str, object]], object] | None = self._all if whole else None
+        self.touches: Touched | None = touched_by(meant.statement)
         found = [_bind_processor(compiled, name) for name in self.names]
         self._processors = [(i, processor) for i, processor in enumerate(found) if processor]
 
@@ -127,6 +132,7 @@ class OrdinaryPlan:
         """Keep the *statement*."""
         self._statement = statement
         self.take: Callable[[Mapping[str, object]], object] | None = dict
+        self.touches: Touched | None = None
 
     def row(self, parameters: Mapping[str, object], key: CacheKey | None) -> object:  # noqa: ARG002 - the protocol's
         """Return the *parameters* as they are."""
