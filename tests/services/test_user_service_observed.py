@@ -155,4 +155,6 @@ def test_a_worker_shows_its_metrics_on_a_port_of_its_own(tmp_path: Path) -> None
             assert process.poll() is None
         assert samples['backstory_projection_failed{projection="users"}'] == 0
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        _, words = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+    assert all(json.loads(line)["logger"] for line in words.splitlines())

@@ -82,6 +82,7 @@ def work(  # noqa: PLR0913 - one parameter for each option
         places=Places(store, read_model, schema),
         lease=lease,
         metrics_port=metrics_port,
+        log_format=log_format,
         json=json,
         every=every,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,12 +17,16 @@ from backstory.cli.screen import say
 from backstory.cli.work_shown import Show, shown
 from backstory.core.errors import InvalidSetting
 from backstory.projections.workers import Workers
+from backstory.telemetry.log_format import LogFormat
 from backstory.telemetry.observing import Telemetry
 
 if TYPE_CHECKING:
     from backstory.cli.process import Stop
     from backstory.core.schema import Schema
     from backstory.projections.followers import Follower
+
+
+_log: Final = logging.getLogger("backstory.work")
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -41,6 +46,7 @@ class Working(msgspec.Struct, frozen=True, kw_only=True):
     lease: float
     every: float
     metrics_port: int | None
+    log_format: LogFormat
     json: bool
 
     async def until_stopped(self, stop: Stop) -> int:
@@ -61,8 +67,21 @@ class Working(msgspec.Struct, frozen=True, kw_only=True):
                     hear=show.hear,
                 )
                 telemetry.observe_worker(workers)
+                self._say("working; Ctrl-C ends")
                 await _run(workers, show, stop)
-            return _exit_code(workers)
+            return self._exit_code(workers)
+
+    def _say(self, text: str) -> None:
+        if self.log_format is LogFormat.JSON:
+            _log.info("%s", text)
+        else:
+            say(text)
+
+    def _exit_code(self, workers: Workers) -> int:
+        failed = [status for status in workers.status if status.failure is not None]
+        for status in failed:
+            self._say(f"{status.projection} has failed: {status.failure}")
+        return ExitCode.FOUND if failed else ExitCode.DONE
 
     @contextmanager
     def _telemetry(self) -> Iterator[Telemetry]:
@@ -77,7 +96,7 @@ class Working(msgspec.Struct, frozen=True, kw_only=True):
         from backstory.telemetry.exposition import serve_metrics
 
         with serve_metrics(telemetry.metrics, self.metrics_port) as port:
-            say(f"metrics are at http://127.0.0.1:{port}/metrics")
+            self._say(f"metrics are at http://127.0.0.1:{port}/metrics")
             yield telemetry
 
 
@@ -86,7 +105,6 @@ async def _run(workers: Workers, show: Show, stop: Stop) -> None:
     # Held here, so that it is not collected while it waits for the batches under way.
     ending: list[asyncio.Future[None]] = []
     stop.sets_off(lambda: ending.append(asyncio.ensure_future(workers.stop())))
-    say("working; Ctrl-C ends")
     following = asyncio.ensure_future(show.follow(workers))
     try:
         await running
@@ -94,10 +112,3 @@ async def _run(workers: Workers, show: Show, stop: Stop) -> None:
         running.cancel()
         following.cancel()
         await asyncio.gather(running, following, return_exceptions=True)
-
-
-def _exit_code(workers: Workers) -> int:
-    failed = [status for status in workers.status if status.failure is not None]
-    for status in failed:
-        say(f"{status.projection} has failed: {status.failure}", style="bold red")
-    return ExitCode.FOUND if failed else ExitCode.DONE
