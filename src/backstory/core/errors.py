@@ -6,6 +6,7 @@ BackstoryError
 │   ├── InvalidEvent
 │   ├── InvalidRead
 │   ├── InvalidSetting
+│   ├── InvalidMoment
 │   ├── EventTooLarge
 │   └── AppendTooLarge
 ├── StoreError
@@ -26,6 +27,10 @@ BackstoryError
 ├── DomainError
 │   ├── CommandRejected
 │   └── TooManyConflicts
+├── TimeMachineError
+│   ├── MomentNotFound
+│   ├── SnapshotRefused
+│   └── SnapshotDamaged
 └── ProjectionError
     ├── HandlerFailed
     ├── ReactionFailed
@@ -89,6 +94,10 @@ class InvalidRead(InvalidInput):
 
 class InvalidSetting(InvalidInput):
     """A setting, URL or option has a value that cannot be used."""
+
+
+class InvalidMoment(InvalidInput):
+    """What was given names no moment of a log."""
 
 
 class EventTooLarge(InvalidInput):
@@ -262,6 +271,22 @@ class TooManyConflicts(DomainError):
             f"{attempts} attempts to append to {stream!r} met a conflict each. "
             "Nothing was written; try again, or make the stream smaller than one hot thing."
         )
+
+
+class TimeMachineError(BackstoryError):
+    """The past could not be shown."""
+
+
+class MomentNotFound(TimeMachineError):
+    """The store holds nothing at the moment that was named."""
+
+
+class SnapshotRefused(TimeMachineError):
+    """No snapshot of the read model can be taken now."""
+
+
+class SnapshotDamaged(TimeMachineError):
+    """A snapshot is not what was written; take it again."""
 
 
 class ProjectionError(BackstoryError):

@@ -1,0 +1,147 @@
+"""As of: every read model of an application, as it was at a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+import msgspec
+
+from backstory.application import Application
+from backstory.core.errors import CheckpointAhead, HandlerFailed
+from backstory.projections.projection import Projection
+from backstory.projections.read_model import ReadModel
+from backstory.projections.worker import Worker
+from backstory.timemachine.history import History
+from backstory.timemachine.snapshots.folder import Folder
+from backstory.timemachine.snapshots.restoring import nearest, restore
+
+_PAGE: Final = 5_000
+_LOOK: Final = 0.1
+
+Tell: TypeAlias = Callable[[str, int], None]
+"""Is told, now and then, which projection has come to which position."""
+
+
+class Stand(msgspec.Struct, frozen=True):
+    """How far a projection came: what it applied, what it parked, and why it stopped if it did."""
+
+    projection: str
+    position: int
+    parked: int
+    failure: HandlerFailed | None
+
+
+class AsOf(msgspec.Struct, frozen=True):
+    """What `as_of` did: how each projection stands, and which snapshot it began with.
+
+    `anew` holds, for each projection that could not begin with that snapshot, the reason.
+    """
+
+    position: int
+    stands: tuple[Stand, ...]
+    snapshot: int | None
+    anew: Mapping[str, str]
+
+
+async def as_of(
+    application: Application,
+    history: History,
+    read_model: ReadModel,
+    *,
+    snapshots: Folder | None = None,
+    behind: Mapping[str, int] = MappingProxyType({}),
+    tell: Tell | None = None,
+) -> AsOf:
+    """Fill *read_model*, which holds nothing yet, with all there was at the end of *history*.
+
+    Begins with the nearest of *snapshots* that can be trusted, and goes on as `project` does. Only
+    snapshots from before the position of whoever lagged most are looked at. Raises
+    `SnapshotDamaged`, and what `project` raises.
+    """
+    manifest = (
+        None
+        if snapshots is None
+        else await nearest(snapshots, history.up_to(_least(behind, history)))
+    )
+    anew: Mapping[str, str] = {}
+    if manifest is not None and snapshots is not None:
+        anew = await restore(manifest, application, snapshots, read_model)
+    stands = await project(application, history, read_model, behind=behind, tell=tell)
+    began = None if manifest is None else manifest.position
+    return AsOf(history.until, tuple(stands), began, anew)
+
+
+def _least(behind: Mapping[str, int], history: History) -> int:
+    return min(history.until, *behind.values()) if behind else history.until
+
+
+async def project(
+    application: Application,
+    history: History,
+    read_model: ReadModel,
+    *,
+    behind: Mapping[str, int] = MappingProxyType({}),
+    tell: Tell | None = None,
+) -> Sequence[Stand]:
+    """Bring *read_model* to the end of *history* and return how each projection stands there.
+
+    What the read model holds already is gone on from: nothing, a snapshot, or an earlier moment of
+    the same history. Rows are those that a live worker would have written, because the same code
+    applies the same events in the same order. A projection that lagged at the moment is named in
+    *behind* with the position that it had applied, and is brought there only. Reactors do not run.
+
+    One whose handler fails stands still before the guilty event, as the live one did, and the
+    others go on. Raises `CheckpointAhead` when the read model is beyond the end, and what reading
+    the store and writing the read model raise.
+    """
+    return [
+        await _project(projection, application, history, read_model, behind, tell)
+        for projection in application.projections
+    ]
+
+
+async def _project(
+    projection: Projection,
+    application: Application,
+    history: History,
+    read_model: ReadModel,
+    behind: Mapping[str, int],
+    tell: Tell | None,
+) -> Stand:
+    end = min(history.until, behind.get(projection.name, history.until))
+    position = await read_model.prepare(projection)
+    if position > end:
+        raise CheckpointAhead(position=position, head=end)
+    worker = Worker(
+        projection,
+        schema=application.schema,
+        store=history if end == history.until else history.up_to(end),
+        read_model=read_model,
+        page=_PAGE,
+    )
+    telling = None if tell is None else asyncio.create_task(_telling(worker, tell))
+    failure = None
+    try:
+        await worker.catch_up()
+    except HandlerFailed as error:
+        failure = error
+    finally:
+        if telling is not None:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
+    status = worker.status
+    if tell is not None:
+        tell(projection.name, status.position)
+    return Stand(projection.name, status.position, status.parked, failure)
+
+
+async def _telling(worker: Worker, tell: Tell) -> None:
+    while True:
+        await asyncio.sleep(_LOOK)
+        status = worker.status
+        tell(status.projection, status.position)

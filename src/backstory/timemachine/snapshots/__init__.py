@@ -1,0 +1,1 @@
+"""Snapshots of all read models of an application, which no database engine owns."""
