@@ -1,0 +1,202 @@
+"""A journal of every change of some tables, and the way back.
+
+Triggers of one SQLite connection write each row as it was and as it became, also where a foreign
+key or a REPLACE changes it. Nothing of it stands in the database's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from typing import Final
+
+import msgspec
+from sqlalchemy import Column, Connection, Integer, MetaData, Row, Table, select
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.compiler import IdentifierPreparer
+
+_STATE: Final = "backstory_journal"
+_SET_UP: Final = (
+    "PRAGMA recursive_triggers = ON",
+    f"CREATE TEMP TABLE {_STATE} (writing INTEGER, number INTEGER)",
+    f"INSERT INTO {_STATE} VALUES (1, 0)",
+)
+_WRITING: Final = f"(SELECT writing FROM temp.{_STATE})"
+_ROWID: Final = "_rowid_"
+
+
+class Kind(Enum):
+    """What happened to a row."""
+
+    INSERTED = "INSERT"
+    UPDATED = "UPDATE"
+    DELETED = "DELETE"
+
+
+class RowChange(msgspec.Struct, frozen=True):
+    """One change of one row: its values by column before and after, None where it was not there."""
+
+    table: str
+    kind: Kind
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns whose value is another now; all of a row that came or went."""
+        if self.before is None or self.after is None:
+            return tuple(self.after or self.before or ())
+        return tuple(name for name, value in self.after.items() if self.before[name] != value)
+
+
+class Journal:
+    """What happens to *tables* on one connection to a SQLite database, from now on."""
+
+    def __init__(self, connection: Connection, tables: Sequence[Table]) -> None:
+        """Begin to write down what *connection* changes in *tables*; others' changes are not."""
+        self._connection = connection
+        for statement in _SET_UP:
+            connection.exec_driver_sql(statement)
+        quote = connection.dialect.identifier_preparer
+        self._pages = [_Page(number, table, quote) for number, table in enumerate(tables)]
+        for page in self._pages:
+            for statement in page.set_up(connection):
+                connection.exec_driver_sql(statement)
+
+    @property
+    def number(self) -> int:
+        """Return how many changes were written down; what comes later has a higher number."""
+        found: int = self._connection.exec_driver_sql(
+            f"SELECT number FROM temp.{_STATE}"
+        ).scalar_one()
+        return found
+
+    def after(self, number: int) -> Sequence[RowChange]:
+        """Return the changes behind *number*, in the order in which they happened."""
+        found = [entry for page in self._pages for entry in page.entries(self._connection, number)]
+        return [page.change(row) for row, page in sorted(found, key=lambda entry: entry[0].number)]
+
+    def undo(self, number: int) -> None:
+        """Take back every change behind *number*, the latest first, and forget it."""
+        found = [entry for page in self._pages for entry in page.entries(self._connection, number)]
+        with self._resting():
+            for row, page in sorted(found, key=lambda entry: -entry[0].number):
+                page.undo(self._connection, row)
+            for page in self._pages:
+                page.forget(self._connection, number)
+        self._set("number", number)
+
+    @contextmanager
+    def _resting(self) -> Iterator[None]:
+        self._set("writing", 0)
+        # Row by row a foreign key may point at what is only put back next.
+        self._connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        try:
+            yield
+        finally:
+            self._connection.exec_driver_sql("PRAGMA defer_foreign_keys = OFF")
+            self._set("writing", 1)
+
+    def _set(self, column: str, value: int) -> None:
+        statement = f"UPDATE temp.{_STATE} SET {column} = {value}"
+        self._connection.exec_driver_sql(statement)
+
+
+class _Page:
+    """The part of the journal that is about one table."""
+
+    def __init__(self, number: int, table: Table, quote: IdentifierPreparer) -> None:
+        self._table = table
+        self._columns = tuple(table.columns)
+        self._place = f"main.{quote.quote_identifier(table.name)}"
+        self._target = quote.quote_identifier(table.name)
+        self._names = [quote.quote_identifier(column.name) for column in self._columns]
+        self._keyed = table.dialect_options["sqlite"]["with_rowid"] is False
+        keys = [quote.quote_identifier(column.name) for column in table.primary_key]
+        self._key = keys if self._keyed else [_ROWID]
+        # Typed as the table's, so that what is read here is what is read there.
+        self._log = Table(
+            f"{_STATE}_{number}",
+            MetaData(),
+            Column("number", Integer, primary_key=True),
+            Column("kind", Integer),
+            Column("old_row", Integer),
+            Column("new_row", Integer),
+            *(Column(f"old_{at}", column.type) for at, column in enumerate(self._columns)),
+            *(Column(f"new_{at}", column.type) for at, column in enumerate(self._columns)),
+        )
+
+    def set_up(self, connection: Connection) -> Iterator[str]:
+        """Yield the statements that begin it."""
+        table = str(CreateTable(self._log).compile(dialect=connection.dialect)).strip()
+        yield table.replace("CREATE TABLE", "CREATE TEMP TABLE", 1)
+        for kind in Kind:
+            old, new = kind is not Kind.INSERTED, kind is not Kind.DELETED
+            rows = [] if self._keyed else [("old_row", old, "old"), ("new_row", new, "new")]
+            values = [(name, f"{of}.{_ROWID}") for name, there, of in rows if there]
+            for at, name in enumerate(self._names):
+                values += [(f"old_{at}", f"old.{name}")] * old + [
+                    (f"new_{at}", f"new.{name}")
+                ] * new
+            columns = ", ".join(column for column, _ in values)
+            given = ", ".join(value for _, value in values)
+            yield (
+                f"CREATE TEMP TRIGGER {self._log.name}_{kind.value} AFTER {kind.value} "
+                f"ON {self._place} WHEN {_WRITING} BEGIN "
+                f"UPDATE {_STATE} SET number = number + 1; "
+                f"INSERT INTO {self._log.name} (number, kind, {columns}) "
+                f"SELECT number, {list(Kind).index(kind)}, {given} FROM {_STATE}; END"
+            )
+
+    def entries(
+        self, connection: Connection, number: int
+    ) -> list[tuple[Row[tuple[object, ...]], _Page]]:
+        """Return what is written here behind *number*."""
+        rows = connection.execute(select(self._log).where(self._log.c.number > number))
+        return [(row, self) for row in rows]
+
+    def change(self, row: Row[tuple[object, ...]]) -> RowChange:
+        """Return what *row* says."""
+        kind = list(Kind)[row.kind]
+        return RowChange(
+            str(self._table.name),
+            kind,
+            None if kind is Kind.INSERTED else self._values(row, "old"),
+            None if kind is Kind.DELETED else self._values(row, "new"),
+        )
+
+    def _values(self, row: Row[tuple[object, ...]], which: str) -> dict[str, object]:
+        found = row._mapping  # noqa: SLF001 - SQLAlchemy's documented way in
+        return {column.key: found[f"{which}_{at}"] for at, column in enumerate(self._columns)}
+
+    def undo(self, connection: Connection, row: Row[tuple[object, ...]]) -> None:
+        """Make it as if what *row* says had not happened."""
+        source = f"temp.{self._log.name} WHERE number = {row.number}"
+        olds = ", ".join(f"old_{at}" for at in range(len(self._names)))
+        names = ", ".join(self._names)
+        if row.kind == list(Kind).index(Kind.DELETED):
+            rowid = [] if self._keyed else [(_ROWID, "old_row")]
+            columns = ", ".join([*(name for name, _ in rowid), names])
+            values = ", ".join([*(value for _, value in rowid), olds])
+            statement = f"INSERT INTO {self._place} ({columns}) SELECT {values} FROM {source}"
+        elif row.kind == list(Kind).index(Kind.INSERTED):
+            statement = f"DELETE FROM {self._place} WHERE {self._here(source)}"
+        else:
+            statement = (
+                f"UPDATE {self._place} SET ({names}) = (SELECT {olds} FROM {source}) "
+                f"WHERE {self._here(source)}"
+            )
+        connection.exec_driver_sql(statement)
+
+    def _here(self, source: str) -> str:
+        """Return the condition for the row as it is now."""
+        if not self._keyed:
+            return f"{_ROWID} = (SELECT new_row FROM {source})"
+        at = {name: place for place, name in enumerate(self._names)}
+        news = ", ".join(f"new_{at[name]}" for name in self._key)
+        return f"({', '.join(self._key)}) = (SELECT {news} FROM {source})"
+
+    def forget(self, connection: Connection, number: int) -> None:
+        """Remove what is written here behind *number*."""
+        connection.execute(self._log.delete().where(self._log.c.number > number))
