@@ -29,6 +29,7 @@ BackstoryError
 │   └── TooManyConflicts
 ├── TimeMachineError
 │   ├── MomentNotFound
+│   ├── CheckNeverFails
 │   ├── SnapshotRefused
 │   └── SnapshotDamaged
 └── ProjectionError
@@ -279,6 +280,21 @@ class TimeMachineError(BackstoryError):
 
 class MomentNotFound(TimeMachineError):
     """The store holds nothing at the moment that was named."""
+
+
+class CheckNeverFails(TimeMachineError):
+    """The check never goes from holding to failing, so no event is guilty."""
+
+    good: int
+    bad: int
+    fails: bool
+
+    def __init__(self, *, good: int, bad: int, fails: bool) -> None:
+        """Report where it was asked; *fails* says that it failed wherever it could tell."""
+        self.good, self.bad, self.fails = good, bad, fails
+        how = "fails already" if fails else "holds everywhere it was asked"
+        advice = "give an earlier position at which it holds" if fails else "is it the right check?"
+        super().__init__(f"from position {good} to {bad} the check {how}; {advice}")
 
 
 class SnapshotRefused(TimeMachineError):

@@ -12,10 +12,10 @@ import msgspec
 
 from backstory.application import Application
 from backstory.core.errors import CheckpointAhead, HandlerFailed
+from backstory.core.history import History
 from backstory.projections.projection import Projection
 from backstory.projections.read_model import ReadModel
 from backstory.projections.worker import Worker
-from backstory.timemachine.history import History
 from backstory.timemachine.snapshots.folder import Folder
 from backstory.timemachine.snapshots.restoring import nearest, restore
 

@@ -17,13 +17,13 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert
 from backstory.application import Application
 from backstory.core.errors import CheckpointAhead
 from backstory.core.events import NewEvent, RecordedEvent
+from backstory.core.history import History
 from backstory.core.read import Read
 from backstory.core.schema import EventType, Schema
 from backstory.projections.projection import Projection, Write
 from backstory.projections.read_model import ReadModel
 from backstory.stores.memory import MemoryStore
 from backstory.timemachine.asof import as_of, project
-from backstory.timemachine.history import History
 from backstory.timemachine.snapshots.folder import Folder
 from backstory.timemachine.snapshots.taking import take_snapshot
 from tests.unit.projections.members import (

@@ -10,6 +10,7 @@ import pytest
 from backstory.application import Application
 from backstory.core.errors import InvalidSetting, SnapshotDamaged, SnapshotRefused
 from backstory.core.events import RecordedEvent
+from backstory.core.history import History
 from backstory.core.schema import EventType, Schema
 from backstory.projections.parked_table import list_parked
 from backstory.projections.policy import Park
@@ -17,7 +18,6 @@ from backstory.projections.projection import Projection, Write
 from backstory.projections.read_model import ReadModel
 from backstory.stores.memory import MemoryStore
 from backstory.timemachine.asof import project
-from backstory.timemachine.history import History
 from backstory.timemachine.snapshots.folder import Folder
 from backstory.timemachine.snapshots.restoring import nearest, restore
 from backstory.timemachine.snapshots.taking import take_snapshot

@@ -10,8 +10,7 @@ import msgspec
 
 from backstory.application import Application
 from backstory.core.errors import SnapshotDamaged
-from backstory.core.fingerprint import fingerprint
-from backstory.core.schema import Schema
+from backstory.projections.fingerprint import meaning_of_events
 from backstory.projections.projection import Projection
 
 FORMAT: Final = 1
@@ -79,15 +78,6 @@ def load_manifest(data: bytes, place: str) -> Manifest:
     return manifest
 
 
-def meaning_of(projection: Projection, schema: Schema) -> str:
-    """Return a hash of the event types that *projection* follows, with their upcasters."""
-    followed = {name for python in projection.handlers for name in schema.names_of(python)}
-    types = [schema.type_named(name) for name in sorted(followed)]
-    return fingerprint(
-        *[(of.name, of.version, of.python, *sorted(of.upcasters.items())) for of in types]
-    )
-
-
 def mistrust(
     manifest: Manifest, application: Application, projections: Sequence[Projection]
 ) -> Mapping[str, str]:
@@ -105,7 +95,7 @@ def _reasons(
             yield projection.name, "it is not in the snapshot"
         elif there.code != projection.fingerprint:
             yield projection.name, "its handlers or tables have changed since"
-        elif there.events != meaning_of(projection, application.schema):
+        elif there.events != meaning_of_events(application.schema, projection.handlers):
             yield projection.name, "the event types it follows, or their upcasters, have changed"
         elif len(there.positions) != projection.partitions:
             yield projection.name, "its number of partitions has changed"

@@ -18,6 +18,7 @@ from backstory.core.events import RecordedEvent
 from backstory.core.read import Read
 from backstory.core.schema import Schema
 from backstory.core.store import EventStore
+from backstory.projections.fingerprint import meaning_of_events
 from backstory.projections.projection import Projection
 from backstory.projections.read_model import ReadModel
 from backstory.projections.tables import checkpoint_table, parked_table
@@ -27,7 +28,6 @@ from backstory.timemachine.snapshots.manifest import (
     KeptProjection,
     KeptTable,
     Manifest,
-    meaning_of,
 )
 from backstory.timemachine.snapshots.numbers import highest_number
 from backstory.timemachine.snapshots.rows import dump
@@ -145,7 +145,7 @@ class _Taking(msgspec.Struct, frozen=True):
         return KeptProjection(
             name=projection.name,
             code=projection.fingerprint,
-            events=meaning_of(projection, self.schema),
+            events=meaning_of_events(self.schema, projection.handlers),
             positions=tuple(positions),
             tables=tables,
             parked=self._table(at, f"{number}-parked.rows", parked_table, mine),
