@@ -62,16 +62,18 @@ class SqliteDatabase:
     The one in memory has a single connection: whoever uses it waits for the transaction under way.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, alone: bool = False) -> None:
         """Take `sqlite:///file.db`; `?busy_timeout=` gives the seconds to wait for a lock.
 
-        Raises `InvalidSetting` for another setting.
+        With *alone* a file has a single connection, too. Raises `InvalidSetting` for another
+        setting.
         """
         in_memory = url.database in (None, "", ":memory:")
         self._file = None if in_memory else Path(str(url.database)).absolute()
         self._url = url
         self._timeout = _busy_timeout(url)
-        self._lock = threading.RLock() if self._file is None else None
+        self._single = alone or in_memory
+        self._lock = threading.RLock() if self._single else None
         self._engine = self._create_engine(url.difference_update_query(["busy_timeout"]))
         self._writer = self._engine.execution_options(**{_WRITES: True})
         self._queries = Queries(self._engine.dialect)
@@ -98,7 +100,7 @@ class SqliteDatabase:
             url,
             # An error must not carry personal data into logs and parked events.
             hide_parameters=True,
-            poolclass=StaticPool if self._file is None else QueuePool,
+            poolclass=StaticPool if self._single else QueuePool,
             # Else the driver begins transactions by itself: late, and not for DDL.
             connect_args={"check_same_thread": False, "isolation_level": None},
         )

@@ -130,6 +130,10 @@ class Session:
         await asyncio.to_thread(_copy_open, self._file, self._memo(self._position))
         insort(self._memos, self._position)
 
+    async def forget(self) -> None:
+        """Close what is shown; the next moment is made from a memo, a snapshot or the start."""
+        await self._let_go()
+
     async def _go_back(self, position: int) -> None:
         await self._let_go()
         await asyncio.to_thread(_remove, self._file)
@@ -150,7 +154,7 @@ class Session:
 
     async def _open(self) -> ReadModel:
         url = URL.create("sqlite", database=str(self._file))
-        return await ReadModel.on(SqliteDatabase(url))
+        return await ReadModel.on(SqliteDatabase(url, alone=True))
 
     async def _let_go(self) -> None:
         if self._model is not None:

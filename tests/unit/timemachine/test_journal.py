@@ -75,6 +75,13 @@ def dump(connection: Connection) -> list[list[tuple[object, ...]]]:
     ]
 
 
+def begun(connection: Connection) -> Journal:
+    """Return a journal of the two tables."""
+    journal = Journal(TABLES)
+    journal.begin(connection)
+    return journal
+
+
 def ann(connection: Connection, **values: object) -> None:
     """Insert a person."""
     connection.execute(insert(people), {"id": 1, "name": "ann", "at": START, **values})
@@ -82,19 +89,19 @@ def ann(connection: Connection, **values: object) -> None:
 
 def test_a_change_shows_the_row_before_and_after_as_python_values(connection: Connection) -> None:
     """Nobody should have to read what SQLite makes of a time or a price."""
-    journal = Journal(connection, TABLES)
+    journal = begun(connection)
     ann(connection, balance=Decimal("1.50"), photo=b"\x00\xff")
     connection.execute(update(people).values(balance=Decimal("2.25"), at=START.replace(year=2027)))
     connection.execute(delete(people))
     row = {"id": 1, "name": "ann", "at": START, "balance": Decimal("1.50"), "photo": b"\x00\xff"}
     later = row | {"balance": Decimal("2.25"), "at": START.replace(year=2027)}
-    inserted, updated, deleted = journal.after(0)
+    inserted, updated, deleted = journal.after(connection, 0)
     assert inserted == RowChange("per son", Kind.INSERTED, None, row)
     assert updated == RowChange("per son", Kind.UPDATED, row, later)
     assert deleted == RowChange("per son", Kind.DELETED, later, None)
     assert updated.columns == ("at", "balance")
     assert inserted.columns == deleted.columns == tuple(row)
-    assert journal.after(journal.number) == []
+    assert journal.after(connection, journal.number(connection)) == []
 
 
 def test_what_the_database_does_by_itself_is_in_it(connection: Connection) -> None:
@@ -102,18 +109,18 @@ def test_what_the_database_does_by_itself_is_in_it(connection: Connection) -> No
     ann(connection)
     connection.execute(insert(pets), [{"name": "rex", "owner": 1}, {"name": "tom", "owner": 1}])
     before = dump(connection)
-    journal = Journal(connection, TABLES)
+    journal = begun(connection)
     connection.execute(insert(people).prefix_with("OR REPLACE"), {"id": 2, "name": "ann"})
-    changes = [(change.table, change.kind) for change in journal.after(0)]
+    changes = [(change.table, change.kind) for change in journal.after(connection, 0)]
     assert sorted(changes, key=str) == [
         ("per son", Kind.DELETED),
         ("per son", Kind.INSERTED),
         ("pet", Kind.DELETED),
         ("pet", Kind.DELETED),
     ]
-    journal.undo(0)
+    journal.undo(connection, 0)
     assert dump(connection) == before
-    assert (journal.number, journal.after(0)) == (0, [])
+    assert (journal.number(connection), journal.after(connection, 0)) == (0, [])
 
 
 names = st.sampled_from(["ann", "bob", "cleo"])
@@ -153,17 +160,17 @@ def test_undoing_leads_back_to_every_earlier_state(
 ) -> None:
     """And what is done from there on can be undone as well."""
     for connection in _connected():
-        journal = Journal(connection, TABLES)
-        states = [(journal.number, dump(connection))]
+        journal = begun(connection)
+        states = [(journal.number(connection), dump(connection))]
         for step in steps:
             operate(connection, *step)
-            states.append((journal.number, dump(connection)))
+            states.append((journal.number(connection), dump(connection)))
         middle = back_to.draw(st.integers(0, len(steps)))
         number, state = states[middle]
-        journal.undo(number)
+        journal.undo(connection, number)
         assert dump(connection) == state
         for step, expected in zip(steps[middle:], states[middle + 1 :], strict=True):
             operate(connection, *step)
-            assert (journal.number, dump(connection)) == expected
-        journal.undo(0)
+            assert (journal.number(connection), dump(connection)) == expected
+        journal.undo(connection, 0)
         assert dump(connection) == [[], []]

@@ -51,56 +51,62 @@ class RowChange(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """What happens to *tables* on one connection to a SQLite database, from now on."""
+    """What happens to *tables* on the one connection that a SQLite database has."""
 
-    def __init__(self, connection: Connection, tables: Sequence[Table]) -> None:
-        """Begin to write down what *connection* changes in *tables*; others' changes are not."""
-        self._connection = connection
+    def __init__(self, tables: Sequence[Table]) -> None:
+        """Be about *tables*; call `begin` before anything else."""
+        self._tables = tuple(tables)
+        self._pages: list[_Page] = []
+
+    def begin(self, connection: Connection) -> None:
+        """Write down what is changed from now on."""
         for statement in _SET_UP:
             connection.exec_driver_sql(statement)
         quote = connection.dialect.identifier_preparer
-        self._pages = [_Page(number, table, quote) for number, table in enumerate(tables)]
+        self._pages = [_Page(number, table, quote) for number, table in enumerate(self._tables)]
         for page in self._pages:
             for statement in page.set_up(connection):
                 connection.exec_driver_sql(statement)
 
-    @property
-    def number(self) -> int:
+    def number(self, connection: Connection) -> int:
         """Return how many changes were written down; what comes later has a higher number."""
-        found: int = self._connection.exec_driver_sql(
-            f"SELECT number FROM temp.{_STATE}"
-        ).scalar_one()
+        found: int = connection.exec_driver_sql(f"SELECT number FROM temp.{_STATE}").scalar_one()
         return found
 
-    def after(self, number: int) -> Sequence[RowChange]:
+    def after(self, connection: Connection, number: int) -> Sequence[RowChange]:
         """Return the changes behind *number*, in the order in which they happened."""
-        found = [entry for page in self._pages for entry in page.entries(self._connection, number)]
-        return [page.change(row) for row, page in sorted(found, key=lambda entry: entry[0].number)]
+        return [page.change(row) for row, page in self._entries(connection, number)]
 
-    def undo(self, number: int) -> None:
+    def undo(self, connection: Connection, number: int) -> None:
         """Take back every change behind *number*, the latest first, and forget it."""
-        found = [entry for page in self._pages for entry in page.entries(self._connection, number)]
-        with self._resting():
-            for row, page in sorted(found, key=lambda entry: -entry[0].number):
-                page.undo(self._connection, row)
+        with _resting(connection):
+            for row, page in reversed(self._entries(connection, number)):
+                page.undo(connection, row)
             for page in self._pages:
-                page.forget(self._connection, number)
-        self._set("number", number)
+                page.forget(connection, number)
+        _set(connection, "number", number)
 
-    @contextmanager
-    def _resting(self) -> Iterator[None]:
-        self._set("writing", 0)
-        # Row by row a foreign key may point at what is only put back next.
-        self._connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        try:
-            yield
-        finally:
-            self._connection.exec_driver_sql("PRAGMA defer_foreign_keys = OFF")
-            self._set("writing", 1)
+    def _entries(
+        self, connection: Connection, number: int
+    ) -> list[tuple[Row[tuple[object, ...]], _Page]]:
+        found = [(row, page) for page in self._pages for row in page.entries(connection, number)]
+        return sorted(found, key=lambda entry: entry[0].number)
 
-    def _set(self, column: str, value: int) -> None:
-        statement = f"UPDATE temp.{_STATE} SET {column} = {value}"
-        self._connection.exec_driver_sql(statement)
+
+@contextmanager
+def _resting(connection: Connection) -> Iterator[None]:
+    _set(connection, "writing", 0)
+    # Row by row a foreign key may point at what is only put back next.
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = OFF")
+        _set(connection, "writing", 1)
+
+
+def _set(connection: Connection, column: str, value: int) -> None:
+    connection.exec_driver_sql(f"UPDATE temp.{_STATE} SET {column} = {value}")
 
 
 class _Page:
@@ -149,12 +155,9 @@ class _Page:
                 f"SELECT number, {list(Kind).index(kind)}, {given} FROM {_STATE}; END"
             )
 
-    def entries(
-        self, connection: Connection, number: int
-    ) -> list[tuple[Row[tuple[object, ...]], _Page]]:
+    def entries(self, connection: Connection, number: int) -> Sequence[Row[tuple[object, ...]]]:
         """Return what is written here behind *number*."""
-        rows = connection.execute(select(self._log).where(self._log.c.number > number))
-        return [(row, self) for row in rows]
+        return connection.execute(select(self._log).where(self._log.c.number > number)).all()
 
     def change(self, row: Row[tuple[object, ...]]) -> RowChange:
         """Return what *row* says."""
