@@ -41,6 +41,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "event_id": EVENT,
         "attempts": 3,
     },
+    "CheckNeverFails": {"good": 1, "bad": 9, "fails": False},
     "LeaseLost": {"projection": "users", "partition": 2, "token": 7},
     "CheckpointAhead": {"position": 9, "head": 3},
     "PartitionsChanged": {"projection": "users", "there": 1, "wanted": 4},

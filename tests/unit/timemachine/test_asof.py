@@ -171,7 +171,7 @@ async def test_going_on_to_a_later_moment_costs_only_what_is_between(
     reads: list[Read] = []
 
     class Watched(History):
-        async def read(self, query: Read) -> Sequence[object]:  # type: ignore[override]  # counts
+        async def read(self, query: Read) -> Sequence[object]:  # type: ignore[override]  # counts the reads
             reads.append(query)
             return await super().read(query)
 
