@@ -26,10 +26,17 @@ Subject_contra = TypeVar("Subject_contra", contravariant=True)
 
 
 class Check(msgspec.Struct, Generic[Subject_contra], frozen=True):
-    """A named condition that must hold: `test` answers whether it does for a state."""
+    """A named condition that must hold at every moment.
+
+    Without a `category` it is about the read models: `test` is given a SQLAlchemy `Connection` to
+    them. With one it is about each thing of that category, and `test` is given its state. `test`
+    answers whether the condition holds; an `AssertionError` says that it does not, and why. Any
+    other error means that it cannot be told.
+    """
 
     name: str
     test: Callable[[Subject_contra], bool]
+    category: str | None = None
 
 
 class AnyDecider(Protocol):
@@ -55,8 +62,9 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     """A user's events, deciders (by the category of their streams), projections, reactors, checks.
 
     Raises `InvalidInput` when two checks share a name, or two of the projections and reactors
-    (their checkpoints are kept by name), or when one of these follows an event type that the schema
-    does not hold; `InvalidName` when a decider's category is none.
+    (their checkpoints are kept by name), when one of these follows an event type that the schema
+    does not hold, or when a check is about a category without a decider; `InvalidName` when a
+    decider's category is none.
     """
 
     name: str
@@ -77,6 +85,13 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
                 raise InvalidName(message)
         _check_names("projections or reactors", [follower.name for follower in self.followers])
         _check_names("checks", [check.name for check in self.checks])
+        for check in self.checks:
+            if check.category is not None and check.category not in self.deciders:
+                message = (
+                    f"check {check.name!r} is about the states of {check.category!r}, which no "
+                    "decider folds; add the decider, or correct the category"
+                )
+                raise InvalidInput(message)
         for follower in self.followers:
             self._check_types(follower.name, follower.handlers)
 

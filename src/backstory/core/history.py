@@ -22,10 +22,14 @@ class History:
     is appended to the store meanwhile is not in it.
     """
 
-    def __init__(self, store: EventStore, until: int) -> None:
-        """Show *store* up to and with position *until*, which it must have reached; 0: nothing."""
+    def __init__(self, store: EventStore, until: int, *, origin: str = "") -> None:
+        """Show *store* up to and with position *until*, which it must have reached; 0: nothing.
+
+        *origin* says, to people, where the events are from; it holds no password.
+        """
         self._store = store
         self._until = until
+        self._origin = origin
         self._closed = asyncio.Event()
 
     @property
@@ -33,9 +37,14 @@ class History:
         """Return the last position."""
         return self._until
 
+    @property
+    def origin(self) -> str:
+        """Return where the events are from, in words for people; empty when nobody said."""
+        return self._origin
+
     def up_to(self, until: int) -> History:
         """Return the part of it that ends at *until*, an earlier position."""
-        return History(self._store, min(until, self._until))
+        return History(self._store, min(until, self._until), origin=self._origin)
 
     async def read(self, query: Read) -> Sequence[RecordedEvent]:
         """Return one page of *query*; see `EventStore.read`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Executable
 from backstory.core.errors import InvalidInput
 from backstory.core.events import RecordedEvent
 from backstory.core.schema import Schema
+from backstory.projections.fencing import Fence
 from backstory.projections.parking import Failure
 from backstory.projections.places import failing_place
 from backstory.projections.projection import Handler, Projection, Write
@@ -115,8 +117,16 @@ class EventFailed(Exception):
 class Handling:
     """Knows how a projection handles each stored type of event."""
 
-    def __init__(self, projection: Projection, schema: Schema, plans: Plans) -> None:
-        """Look the handlers up.
+    def __init__(
+        self,
+        projection: Projection,
+        schema: Schema,
+        plans: Plans,
+        *,
+        fence: Fence | None = None,
+        deliveries: int = 1,
+    ) -> None:
+        """Look the handlers up; in a replay they run behind a *fence*, or more than once an event.
 
         Raises `InvalidInput` when there are none, `SchemaError` for a type not in *schema*.
         """
@@ -125,6 +135,8 @@ class Handling:
             raise InvalidInput(message)
         self._schema = schema
         self._plans = plans
+        self._fence = fence
+        self._deliveries = deliveries
         self._handlers: dict[str, Handler] = {
             name: handler
             for python, handler in projection.handlers.items()
@@ -144,6 +156,9 @@ class Handling:
         """Write what *events* come to; raises whatever a handler or the database raises."""
         decode, find = self._schema.decode, self._handlers.get
         run = Run(connection, self._plans)
+        if self._fence is not None or self._deliveries > 1:
+            self._replay_all(run, connection, events)
+            return
         for recorded in events:
             handler = find(recorded.type)
             if handler is None:
@@ -157,11 +172,39 @@ class Handling:
                     run.add(write)
         run.flush()
 
+    def _replay_all(
+        self, run: Run, connection: Connection, events: Sequence[RecordedEvent]
+    ) -> None:
+        for recorded in events:
+            handler = self._handlers.get(recorded.type)
+            if handler is None:
+                continue
+            for _ in range(self._deliveries):
+                if handler.reads:
+                    run.flush()
+                    with self._around(recorded):
+                        handler.function(self._schema.decode(recorded), recorded, connection)
+                else:
+                    with self._around(recorded):
+                        writes = list(_writes(handler, self._schema.decode(recorded), recorded))
+                    for write in writes:
+                        run.add(write)
+        run.flush()
+
+    def _around(self, recorded: RecordedEvent) -> AbstractContextManager[None]:
+        return nullcontext() if self._fence is None else self._fence.around(recorded)
+
     def apply_one(self, connection: Connection, recorded: RecordedEvent) -> None:
         """Write what one event comes to, each write at once; raises `EventFailed` with the line."""
         handler = self._handlers.get(recorded.type)
-        if handler is None:
-            return
+        if handler is not None:
+            for _ in range(self._deliveries):
+                with self._around(recorded):
+                    self._write_each(connection, handler, recorded)
+
+    def _write_each(
+        self, connection: Connection, handler: Handler, recorded: RecordedEvent
+    ) -> None:
         writes: Iterable[Write] = ()
         run = Run(connection, self._plans)
         try:

@@ -12,6 +12,7 @@ from backstory.core.listening import Applying, AroundBatch
 from backstory.core.read import MAX_LIMIT, MAX_TYPES, Read
 from backstory.core.schema import Schema
 from backstory.core.store import EventStore
+from backstory.projections.fencing import Fence
 from backstory.projections.partition_worker import Source
 from backstory.projections.partitions import Partition
 from backstory.projections.persisting import Threads
@@ -23,7 +24,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
     `page` is how many events are applied in one transaction at most, `gather` how many seconds a
     batch waits for company, `threads` where the read model is written, `around` who stands around
-    each batch.
+    each batch. In a replay there may be a `fence`, and several `deliveries` of each event.
     """
 
     schema: Schema
@@ -33,6 +34,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     page: int
     gather: float
     around: list[AroundBatch]
+    fence: Fence | None = None
+    deliveries: int = 1
 
     def source(self, types: Sequence[str], partition: Partition) -> Source:
         """Return the events of *types*, in pages that hold about `page` of *partition*."""

@@ -54,7 +54,10 @@ def projection_worker(
     Raises `InvalidInput` for a projection without handlers, and `SchemaError` for handlers of
     events that the schema does not hold.
     """
-    handling = Handling(projection, means.schema, Plans(means.read_model.database.engine.dialect))
+    plans = Plans(means.read_model.database.engine.dialect)
+    handling = Handling(
+        projection, means.schema, plans, fence=means.fence, deliveries=means.deliveries
+    )
     token = lease.token if lease else None
     prepare = partial(means.read_model.prepare_now, projection)
     advance = Advance(partition, means.read_model, token, prepare)

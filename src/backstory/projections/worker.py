@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from backstory.core.listening import AroundBatch
 from backstory.core.schema import Schema
 from backstory.core.store import EventStore
+from backstory.projections.fencing import Fence
 from backstory.projections.means import Means
 from backstory.projections.partitions import partitions_of
 from backstory.projections.persisting import Threads
@@ -45,12 +46,15 @@ class Worker:
         retry: Retry | None = None,
         page: int = 1_000,
         gather: float = GATHER,
+        fence: Fence | None = None,
+        deliveries: int = 1,
     ) -> None:
         """Take what it works with; *page* events at most are applied in one transaction.
 
         *on_failure* decides on an event that cannot be applied and *retry* on a read model that
         cannot be reached, in place of what the projection says. Once events come in handfuls, a
-        batch waits *gather* seconds for company; one that comes alone is applied at once. Raises
+        batch waits *gather* seconds for company; one that comes alone is applied at once. In a
+        replay, handlers run behind a *fence*, and are given each event *deliveries* times. Raises
         `InvalidInput`, and `SchemaError` for handlers of events that *schema* does not hold.
         """
         self._projection = projection
@@ -63,6 +67,8 @@ class Worker:
             page=page,
             gather=gather,
             around=[],
+            fence=fence,
+            deliveries=deliveries,
         )
         self._means = means
         self._parts = [

@@ -16,11 +16,15 @@ from backstory.core.history import History
 from backstory.projections.projection import Projection
 from backstory.projections.read_model import ReadModel
 from backstory.projections.worker import Worker
+from backstory.timemachine.replay import PLAIN, Replay
 from backstory.timemachine.snapshots.folder import Folder
 from backstory.timemachine.snapshots.restoring import nearest, restore
 
 _PAGE: Final = 5_000
 _LOOK: Final = 0.1
+
+NOBODY: Final[Mapping[str, int]] = MappingProxyType({})
+"""No projection lagged."""
 
 Tell: TypeAlias = Callable[[str, int], None]
 """Is told, now and then, which projection has come to which position."""
@@ -53,7 +57,8 @@ async def as_of(
     read_model: ReadModel,
     *,
     snapshots: Folder | None = None,
-    behind: Mapping[str, int] = MappingProxyType({}),
+    behind: Mapping[str, int] = NOBODY,
+    replay: Replay = PLAIN,
     tell: Tell | None = None,
 ) -> AsOf:
     """Fill *read_model*, which holds nothing yet, with all there was at the end of *history*.
@@ -70,7 +75,9 @@ async def as_of(
     anew: Mapping[str, str] = {}
     if manifest is not None and snapshots is not None:
         anew = await restore(manifest, application, snapshots, read_model)
-    stands = await project(application, history, read_model, behind=behind, tell=tell)
+    stands = await project(
+        application, history, read_model, behind=behind, replay=replay, tell=tell
+    )
     began = None if manifest is None else manifest.position
     return AsOf(history.until, tuple(stands), began, anew)
 
@@ -84,7 +91,8 @@ async def project(
     history: History,
     read_model: ReadModel,
     *,
-    behind: Mapping[str, int] = MappingProxyType({}),
+    behind: Mapping[str, int] = NOBODY,
+    replay: Replay = PLAIN,
     tell: Tell | None = None,
 ) -> Sequence[Stand]:
     """Bring *read_model* to the end of *history* and return how each projection stands there.
@@ -99,9 +107,21 @@ async def project(
     the store and writing the read model raise.
     """
     return [
-        await _project(projection, application, history, read_model, behind, tell)
+        await _project(
+            projection,
+            application,
+            _seen_by(projection, history, behind),
+            read_model,
+            replay,
+            tell,
+        )
         for projection in application.projections
     ]
+
+
+def _seen_by(projection: Projection, history: History, behind: Mapping[str, int]) -> History:
+    end = behind.get(projection.name, history.until)
+    return history if end >= history.until else history.up_to(end)
 
 
 async def _project(
@@ -109,19 +129,20 @@ async def _project(
     application: Application,
     history: History,
     read_model: ReadModel,
-    behind: Mapping[str, int],
+    replay: Replay,
     tell: Tell | None,
 ) -> Stand:
-    end = min(history.until, behind.get(projection.name, history.until))
     position = await read_model.prepare(projection)
-    if position > end:
-        raise CheckpointAhead(position=position, head=end)
+    if position > history.until:
+        raise CheckpointAhead(position=position, head=history.until)
     worker = Worker(
         projection,
         schema=application.schema,
-        store=history if end == history.until else history.up_to(end),
+        store=history,
         read_model=read_model,
         page=_PAGE,
+        fence=replay.fence,
+        deliveries=replay.deliveries,
     )
     telling = None if tell is None else asyncio.create_task(_telling(worker, tell))
     failure = None

@@ -12,7 +12,7 @@ import asyncio
 import shutil
 import sqlite3
 from bisect import bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,8 @@ from backstory.core.errors import InvalidInput
 from backstory.core.history import History
 from backstory.projections.read_model import ReadModel
 from backstory.projections.sqlite import SqliteDatabase
-from backstory.timemachine.asof import Stand, Tell, as_of, project
+from backstory.timemachine.asof import NOBODY, Stand, Tell, as_of, project
+from backstory.timemachine.replay import PLAIN, Replay
 from backstory.timemachine.snapshots.folder import Folder
 
 _WORTH_A_MEMO: Final = 2_000
@@ -46,15 +47,21 @@ class Session:
         history: History,
         *,
         snapshots: Folder | None = None,
+        behind: Mapping[str, int] = NOBODY,
+        replay: Replay = PLAIN,
         tell: Tell | None = None,
     ) -> None:
         """Show *application* at moments of *history*; *snapshots* spare replaying from the start.
 
-        *tell* is told, now and then, which projection has come to which position.
+        Projections named in *behind* never get beyond that position. *replay* says how events are
+        played, *tell* is told, now and then, which projection has come to which position.
         """
         self._application = application
         self._history = history
-        self._snapshots = snapshots
+        # What was replayed in another way than once is in no snapshot.
+        self._snapshots = snapshots if replay.deliveries == 1 else None
+        self._behind = behind
+        self._replay = replay
         self._tell = tell
         self._directory: TemporaryDirectory[str] | None = None
         self._memos: list[int] = []
@@ -89,6 +96,11 @@ class Session:
         return self._history
 
     @property
+    def replay(self) -> Replay:
+        """Return how events are played."""
+        return self._replay
+
+    @property
     def position(self) -> int:
         """Return the position of the moment that is shown."""
         return self._position
@@ -117,7 +129,14 @@ class Session:
         assert self._model is not None  # noqa: S101 - just opened
         replayed = position - self._position
         past = self._history.up_to(position)
-        self._stands = await project(self._application, past, self._model, tell=self._tell)
+        self._stands = await project(
+            self._application,
+            past,
+            self._model,
+            behind=self._behind,
+            replay=self._replay,
+            tell=self._tell,
+        )
         self._position = position
         if replayed >= _WORTH_A_MEMO:
             await self.remember()
@@ -148,7 +167,13 @@ class Session:
         if self._snapshots is not None:
             past = self._history.up_to(position)
             await as_of(
-                self._application, past, self._model, snapshots=self._snapshots, tell=self._tell
+                self._application,
+                past,
+                self._model,
+                snapshots=self._snapshots,
+                behind=self._behind,
+                replay=self._replay,
+                tell=self._tell,
             )
             self._position = position
 

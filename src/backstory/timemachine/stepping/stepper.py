@@ -169,7 +169,14 @@ class Stepper:
 
     def _parts(self, projection: Projection, model: ReadModel) -> list[_Part]:
         plans = Plans(model.database.engine.dialect)
-        handling = Handling(projection, self._application.schema, plans)
+        replay = self._session.replay
+        handling = Handling(
+            projection,
+            self._application.schema,
+            plans,
+            fence=replay.fence,
+            deliveries=replay.deliveries,
+        )
         parts = []
         for partition in partitions_of(projection.name, projection.partitions):
             advance = Advance(partition, model, None)
