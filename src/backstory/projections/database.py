@@ -30,6 +30,10 @@ class Database(Protocol):
         """Open a transaction that writes; it commits at the end, and rolls back on an error."""
         ...
 
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that sees one state of the database and cannot change it."""
+        ...
+
     def prepare(self, connection: Connection) -> None:
         """Make ready to create tables: until the transaction ends, nobody else creates any."""
         ...

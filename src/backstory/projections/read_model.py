@@ -98,6 +98,17 @@ class ReadModel:
         with self._unavailability(), self._database.writing() as connection:
             return work(connection)
 
+    async def ask(self, work: Callable[[Connection], T]) -> T:
+        """Return what *work* reads, in one transaction that sees one state and cannot change it.
+
+        It runs in a thread. Raises `ReadModelUnavailable`, and whatever *work* raises.
+        """
+        return await asyncio.to_thread(self._ask, work)
+
+    def _ask(self, work: Callable[[Connection], T]) -> T:
+        with self._unavailability(), self._database.reading() as connection:
+            return work(connection)
+
     @contextmanager
     def _unavailability(self) -> Iterator[None]:
         """Raise `ReadModelUnavailable` for an error that is, or comes of, the database's state."""

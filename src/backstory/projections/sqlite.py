@@ -129,6 +129,16 @@ class SqliteDatabase:
         with self._alone(), self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction in which nothing can be written."""
+        with self._alone(), self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("PRAGMA query_only = OFF")
+
     def fetch(self, statement: Executable, parameters: Mapping[str, object]) -> Sequence[Values]:
         """Return all rows of a query."""
         found = None if self._file is None else self._queries.find(statement)

@@ -37,6 +37,8 @@ _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _lock_tables = text("SELECT pg_advisory_xact_lock(hashtextextended('backstory ' || :name, 0))")
 _find_schema = text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :name")
 
+_ONE_STATE: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
 
 class PostgresDatabase:
     """A schema of a PostgreSQL database.
@@ -99,6 +101,15 @@ class PostgresDatabase:
                         connection.invalidate()
                     transaction.rollback()
                     raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction at REPEATABLE READ that may only read."""
+        with self._cleanly():
+            connection, transaction = self._begun()
+            with connection, transaction:
+                connection.exec_driver_sql(_ONE_STATE)
+                yield connection
 
     def _begun(self) -> tuple[Connection, RootTransaction]:
         connection = self._engine.connect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -33,7 +32,6 @@ from backstory.timemachine.snapshots.numbers import highest_number
 from backstory.timemachine.snapshots.rows import dump
 
 _ROWS: Final = 2_000
-_ONE_STATE: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _positions = (
     select(checkpoint_table.c.position)
     .where(checkpoint_table.c.projection == bindparam("name"))
@@ -93,21 +91,13 @@ async def _event_at(store: EventStore, position: int) -> RecordedEvent:
 def _take(
     application: Application, read_model: ReadModel, folder: Folder
 ) -> tuple[int, tuple[KeptProjection, ...]]:
-    with _one_state(read_model) as connection:
-        taking = _Taking(application.schema, connection, folder)
+    with read_model.database.reading() as connection:
+        rows = connection.execution_options(yield_per=_ROWS)
+        taking = _Taking(application.schema, rows, folder)
         every = taking.positions(application.projections)
         position = max(at for positions in every for at in positions)
         folder.begin(position)
         return position, taking.write(position, application.projections, every)
-
-
-@contextmanager
-def _one_state(read_model: ReadModel) -> Iterator[Connection]:
-    engine = read_model.database.engine
-    with engine.connect() as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(_ONE_STATE)
-        yield connection.execution_options(yield_per=_ROWS)
 
 
 class _Taking(msgspec.Struct, frozen=True):
