@@ -7,12 +7,14 @@ from typing import Final
 
 from backstory.core.errors import (
     BackstoryError,
+    CaptureDamaged,
     InvalidInput,
     OutcomeUnknown,
     ReadModelUnavailable,
     ReadModelVersionUnsupported,
     RebuildRefused,
     SchemaError,
+    SnapshotDamaged,
     StoreClosed,
     StoreDamaged,
     StoreUnavailable,
@@ -29,6 +31,8 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 3
     UNUSABLE = 4
     DIFFERS = 5
+    NOT_REPRODUCED = 6
+    UNKNOWN = 7
 
 
 INTERRUPTED: Final = 128
@@ -41,8 +45,13 @@ MEANINGS: Final = {
     "failed, events are still parked",
     "2": "a wrong option, argument, variable or input; a rebuild that is refused",
     "3": "the store cannot be reached, opened or written now; for `demo` also: the port is taken",
-    "4": "the store is damaged, of another program, or of a newer version",
-    "5": "`rebuild --compare-only`: the rows differ, or there was nothing to compare",
+    "4": "the store, a snapshot or a capture is damaged, edited, of another program, or of a newer "
+    "version",
+    "5": "`rebuild --compare-only`: the rows differ, or there was nothing to compare; `diff`: "
+    "there are differences",
+    "6": "`reproduce`: NOT REPRODUCED; `capture --fails`: the check does not fail in the capture",
+    "7": "`reproduce`, `check`, `bisect`: it cannot be told, because a check or a replay failed "
+    "itself",
     "130, 143": "Ctrl-C or SIGTERM ended another command early; what it had written is complete",
 }
 """Every exit code and what it says."""
@@ -51,6 +60,8 @@ _CODES: Final = (
     (InvalidInput, ExitCode.USAGE),
     (RebuildRefused, ExitCode.USAGE),
     (StoreDamaged, ExitCode.UNUSABLE),
+    (SnapshotDamaged, ExitCode.UNUSABLE),
+    (CaptureDamaged, ExitCode.UNUSABLE),
     (StoreVersionUnsupported, ExitCode.UNUSABLE),
     (SchemaError, ExitCode.UNUSABLE),
     (ReadModelVersionUnsupported, ExitCode.UNUSABLE),

@@ -51,6 +51,12 @@ class Stop:
         if self.wished:
             act()
 
+    def wish(self) -> asyncio.Event:
+        """Return an event of the running loop that is set when the wish comes."""
+        event = asyncio.Event()
+        self.sets_off(event.set)
+        return event
+
     @contextmanager
     def breaks_off_input(self) -> Iterator[None]:
         """Raise `Interrupted` inside the block, where the process blocks, when the wish comes."""

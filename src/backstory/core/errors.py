@@ -31,7 +31,9 @@ BackstoryError
 │   ├── MomentNotFound
 │   ├── CheckNeverFails
 │   ├── SnapshotRefused
-│   └── SnapshotDamaged
+│   ├── SnapshotDamaged
+│   ├── CaptureRefused
+│   └── CaptureDamaged
 └── ProjectionError
     ├── HandlerFailed
     ├── ReactionFailed
@@ -303,6 +305,14 @@ class SnapshotRefused(TimeMachineError):
 
 class SnapshotDamaged(TimeMachineError):
     """A snapshot is not what was written; take it again."""
+
+
+class CaptureRefused(TimeMachineError):
+    """The capture that was asked for cannot be made; no file is left."""
+
+
+class CaptureDamaged(TimeMachineError):
+    """A capture is not what was made: it was cut short, edited, or is none at all."""
 
 
 class ProjectionError(BackstoryError):

@@ -7,6 +7,7 @@
     2026-11-23T03:12:07+01:00   the last event recorded at or before that time; the zone is needed
     10 minutes ago              the same, counted back from now
     correlation:ID              the last event with that correlation id
+    incident:ID                 where the log ended when that failure was recorded
 
 Reading the text needs no store; `locating` finds what it names.
 """
@@ -40,7 +41,7 @@ _UNITS: Final = {
 }
 FORMS: Final = (
     "a position (4711), STREAM@REVISION (user-donald-le@3), an event's id, a time with its zone "
-    "(2026-11-23T03:12:07+01:00), '10 minutes ago', correlation:ID, or head"
+    "(2026-11-23T03:12:07+01:00), '10 minutes ago', correlation:ID, incident:ID, or head"
 )
 
 
@@ -79,7 +80,13 @@ class AtCorrelation(msgspec.Struct, frozen=True):
     id: str
 
 
-Moment: TypeAlias = AtHead | AtPosition | AtRevision | AtEvent | AtTime | AtCorrelation
+class AtIncident(msgspec.Struct, frozen=True):
+    """Where the log ended when the incident `id` was recorded."""
+
+    id: UUID
+
+
+Moment: TypeAlias = AtHead | AtPosition | AtRevision | AtEvent | AtTime | AtCorrelation | AtIncident
 
 
 def parse_moment(text: str, *, now: datetime) -> Moment:
@@ -93,8 +100,8 @@ def parse_moment(text: str, *, now: datetime) -> Moment:
         return AtHead()
     if match := _POSITION.fullmatch(text):
         return AtPosition(int(match[1]))
-    if text.startswith("correlation:") and text != "correlation:":
-        return AtCorrelation(text.partition(":")[2])
+    if (named := _named(text)) is not None:
+        return named
     if (event_id := _uuid(text)) is not None:
         return AtEvent(event_id)
     if (time := _time(text, now)) is not None:
@@ -103,6 +110,19 @@ def parse_moment(text: str, *, now: datetime) -> Moment:
         return AtRevision(match[1], int(match[2]))
     message = f"{text!r} names no moment; write {FORMS}"
     raise InvalidMoment(message)
+
+
+def _named(text: str) -> AtCorrelation | AtIncident | None:
+    kind, _, name = text.partition(":")
+    if kind == "correlation" and name:
+        return AtCorrelation(name)
+    if kind != "incident":
+        return None
+    incident = _uuid(name)
+    if incident is None:
+        message = f"an incident is named by its id (a UUID), not by {name!r}"
+        raise InvalidMoment(message)
+    return AtIncident(incident)
 
 
 def _uuid(text: str) -> UUID | None:

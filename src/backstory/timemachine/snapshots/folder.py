@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import fsspec
@@ -110,6 +111,17 @@ class Folder:
         except FileNotFoundError as error:
             message = f"{path} is missing; take the snapshot again"
             raise SnapshotDamaged(message) from error
+
+    def copy_out(self, position: int, target: Path) -> Sequence[Path]:
+        """Copy the files of the snapshot at *position* into a folder of *target*; return them."""
+        folder = target / f"{position:0{_DIGITS}}"
+        folder.mkdir(parents=True)
+        copies = []
+        for entry in self._files.ls(self._path(position), detail=False):
+            copy = folder / str(entry).rpartition("/")[2]
+            self._files.get_file(entry, str(copy))
+            copies.append(copy)
+        return sorted(copies)
 
     def remove(self, position: int) -> None:
         """Remove the snapshot at *position*, the manifest first; one that is not there is none."""

@@ -129,6 +129,16 @@ class Stepper:
         self._position = event.position
         return step
 
+    def apply(self, event: RecordedEvent) -> None:
+        """Let projections handle *event*, the next one, in the calling thread; see nothing of it.
+
+        For a debugger that stops in their handlers. Call `to` afterwards, before anything else.
+        Raises `HandlerFailed`.
+        """
+        for parts in self._appliers.values():
+            for part in parts:
+                part.apply(event)
+
     async def back(self) -> Step | None:
         """Undo the last event, and return what it had done; None before the first one."""
         if not self._marks:

@@ -1,0 +1,1 @@
+"""Captures: one file that holds all that a failure needs to happen again somewhere else."""
