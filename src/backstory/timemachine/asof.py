@@ -67,19 +67,33 @@ async def as_of(
     snapshots from before the position of whoever lagged most are looked at. Raises
     `SnapshotDamaged`, and what `project` raises.
     """
-    manifest = (
-        None
-        if snapshots is None
-        else await nearest(snapshots, history.up_to(_least(behind, history)))
-    )
-    anew: Mapping[str, str] = {}
-    if manifest is not None and snapshots is not None:
-        anew = await restore(manifest, application, snapshots, read_model)
+    began, anew = await begin(application, history, read_model, snapshots, behind=behind)
     stands = await project(
         application, history, read_model, behind=behind, replay=replay, tell=tell
     )
-    began = None if manifest is None else manifest.position
     return AsOf(history.until, tuple(stands), began, anew)
+
+
+async def begin(
+    application: Application,
+    history: History,
+    read_model: ReadModel,
+    snapshots: Folder | None,
+    *,
+    behind: Mapping[str, int] = NOBODY,
+    beyond: int = 0,
+) -> tuple[int | None, Mapping[str, str]]:
+    """Fill *read_model*, which holds nothing yet, with the nearest of *snapshots*, if there is one.
+
+    Only those behind position *beyond* count. Returns the position of the snapshot, None without
+    one, and for each projection that could not begin with it the reason. Raises `SnapshotDamaged`.
+    """
+    if snapshots is None:
+        return None, {}
+    manifest = await nearest(snapshots, history.up_to(_least(behind, history)))
+    if manifest is None or manifest.position <= beyond:
+        return None, {}
+    return manifest.position, await restore(manifest, application, snapshots, read_model)
 
 
 def _least(behind: Mapping[str, int], history: History) -> int:

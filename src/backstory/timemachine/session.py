@@ -26,12 +26,18 @@ from backstory.core.errors import InvalidInput
 from backstory.core.history import History
 from backstory.projections.read_model import ReadModel
 from backstory.projections.sqlite import SqliteDatabase
-from backstory.timemachine.asof import NOBODY, Stand, Tell, as_of, project
+from backstory.timemachine.asof import NOBODY, Stand, Tell, begin, project
 from backstory.timemachine.replay import PLAIN, Replay
 from backstory.timemachine.snapshots.folder import Folder
 
 _WORTH_A_MEMO: Final = 2_000
 """Events that were replayed for a moment, from which on a copy is cheaper the next time."""
+
+_MARGIN: Final = 100
+"""How many events before the moment the copy is of."""
+
+_FAR: Final = 100_000
+"""Events from which on a snapshot is worth more than going on from what there is."""
 
 
 class Session:
@@ -101,6 +107,11 @@ class Session:
         return self._replay
 
     @property
+    def behind(self) -> Mapping[str, int]:
+        """Return which projections lagged, and the positions that they had applied."""
+        return self._behind
+
+    @property
     def position(self) -> int:
         """Return the position of the moment that is shown."""
         return self._position
@@ -124,10 +135,21 @@ class Session:
         if not 0 <= position <= self._history.until:
             message = f"the history goes from 0 to {self._history.until}, not to {position}"
             raise InvalidInput(message)
-        if self._model is None or position < self._position:
-            await self._go_back(position)
+        restored = False
+        if self._model is None or position < self._position or self._is_far(position):
+            restored = await self._go_back(position)
+        if restored or position - self._position >= _WORTH_A_MEMO:
+            # A little earlier than asked for, so that the neighbours before it are at hand, too.
+            await self._project(max(self._position, position - _MARGIN))
+            await self.remember()
+        return await self._project(position)
+
+    def _is_far(self, position: int) -> bool:
+        """Say whether a snapshot might be nearer than what is shown."""
+        return self._snapshots is not None and position - self._position > _FAR
+
+    async def _project(self, position: int) -> ReadModel:
         assert self._model is not None  # noqa: S101 - just opened
-        replayed = position - self._position
         past = self._history.up_to(position)
         self._stands = await project(
             self._application,
@@ -138,8 +160,6 @@ class Session:
             tell=self._tell,
         )
         self._position = position
-        if replayed >= _WORTH_A_MEMO:
-            await self.remember()
         return self._model
 
     async def remember(self) -> None:
@@ -149,33 +169,44 @@ class Session:
         await asyncio.to_thread(_copy_open, self._file, self._memo(self._position))
         insort(self._memos, self._position)
 
+    async def copy_to(self, path: Path) -> None:
+        """Copy the moment that is shown to a SQLite file at *path*, where there is none yet."""
+        await asyncio.to_thread(_copy_open, self._file, path)
+
     async def forget(self) -> None:
         """Close what is shown; the next moment is made from a memo, a snapshot or the start."""
         await self._let_go()
 
-    async def _go_back(self, position: int) -> None:
+    async def _go_back(self, position: int) -> bool:
+        """Begin with the nearest memo or snapshot before *position*, or with nothing.
+
+        Returns whether it was a snapshot.
+        """
         await self._let_go()
         await asyncio.to_thread(_remove, self._file)
         place = bisect_right(self._memos, position)
-        if place:
-            self._position = self._memos[place - 1]
-            await asyncio.to_thread(shutil.copyfile, self._memo(self._position), self._file)
-            self._model = await self._open()
-            return
-        self._model = await self._open()
+        memo = self._memos[place - 1] if place else 0
         self._position = 0
-        if self._snapshots is not None:
-            past = self._history.up_to(position)
-            await as_of(
+        if not memo or (self._snapshots is not None and position - memo > _FAR):
+            self._model = await self._open()
+            began, anew = await begin(
                 self._application,
-                past,
+                self._history.up_to(position),
                 self._model,
-                snapshots=self._snapshots,
+                self._snapshots,
                 behind=self._behind,
-                replay=self._replay,
-                tell=self._tell,
+                beyond=memo,
             )
-            self._position = position
+            if began is not None and not anew:
+                self._position = began
+            if began is not None or not memo:
+                return began is not None
+            await self._let_go()
+            await asyncio.to_thread(_remove, self._file)
+        await asyncio.to_thread(shutil.copyfile, self._memo(memo), self._file)
+        self._model = await self._open()
+        self._position = memo
+        return False
 
     async def _open(self) -> ReadModel:
         url = URL.create("sqlite", database=str(self._file))

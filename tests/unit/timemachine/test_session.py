@@ -83,13 +83,14 @@ async def test_long_replays_are_remembered_by_themselves(
     monkeypatch: pytest.MonkeyPatch, store: MemoryStore
 ) -> None:
     """Who steps about in the neighbourhood waits once."""
-    monkeypatch.setattr(sessions, "_WORTH_A_MEMO", 3)
+    monkeypatch.setattr(sessions, "_WORTH_A_MEMO", 4)
+    monkeypatch.setattr(sessions, "_MARGIN", 2)
     await join_all(store, [f"m{number}" for number in range(9)])
     async with Session(APPLICATION, History(store, 9)) as session:
         await session.at(6)
         await session.at(8)
         await session.at(7)
-        assert session.memos == (6,)
+        assert session.memos == (4,)  # from where both neighbours are at hand
         assert [stand.position for stand in session.stands] == [7]
 
 
