@@ -18,19 +18,25 @@ if TYPE_CHECKING:
     from backstory.core.errors import (
         AppendTooLarge,
         BackstoryError,
+        CaptureDamaged,
+        CaptureRefused,
         CaughtUpTimeout,
+        CheckNeverFails,
         CheckpointAhead,
         CheckpointMoved,
         CommandRejected,
         DomainError,
         EventTooLarge,
+        FenceCrossed,
         HandlerFailed,
         InvalidEvent,
         InvalidInput,
+        InvalidMoment,
         InvalidName,
         InvalidRead,
         InvalidSetting,
         LeaseLost,
+        MomentNotFound,
         OutcomeUnknown,
         PartitionsChanged,
         PowerMissing,
@@ -40,6 +46,8 @@ if TYPE_CHECKING:
         ReadModelVersionUnsupported,
         RebuildRefused,
         SchemaError,
+        SnapshotDamaged,
+        SnapshotRefused,
         StoreBusy,
         StoreClosed,
         StoreDamaged,
@@ -48,6 +56,7 @@ if TYPE_CHECKING:
         StoreReadOnly,
         StoreUnavailable,
         StoreVersionUnsupported,
+        TimeMachineError,
         TooManyConflicts,
         UndecodableEvent,
         UnknownEventType,
@@ -61,8 +70,10 @@ if TYPE_CHECKING:
         Expected,
         WrongExpectedRevision,
     )
+    from backstory.core.history import History
     from backstory.core.ids import IdSource, uuid7
     from backstory.core.listening import Applying, Commit, Committing
+    from backstory.core.personal import Personal
     from backstory.core.read import BACKWARDS, FORWARDS, Read
     from backstory.core.reading import events, pages
     from backstory.core.schema import EventType, Schema, Upcaster
@@ -116,6 +127,9 @@ if TYPE_CHECKING:
     from backstory.telemetry.observing import Telemetry
     from backstory.telemetry.requests import CorrelationMiddleware
     from backstory.telemetry.tracing import Tracing
+    from backstory.timemachine.incidents.recording import Incidents
+    from backstory.timemachine.session import Session
+    from backstory.timemachine.stepping.stepper import Step, Stepper
 
 __all__ = [
     "ANY",
@@ -134,9 +148,12 @@ __all__ = [
     "Batch",
     "BlockingRepository",
     "BlockingStore",
+    "CaptureDamaged",
+    "CaptureRefused",
     "CaughtUpTimeout",
     "Change",
     "Check",
+    "CheckNeverFails",
     "CheckpointAhead",
     "CheckpointMoved",
     "Clock",
@@ -155,10 +172,14 @@ __all__ = [
     "EventType",
     "Expected",
     "Fault",
+    "FenceCrossed",
     "HandlerFailed",
+    "History",
     "IdSource",
+    "Incidents",
     "InvalidEvent",
     "InvalidInput",
+    "InvalidMoment",
     "InvalidName",
     "InvalidRead",
     "InvalidSetting",
@@ -169,6 +190,7 @@ __all__ = [
     "MemorySnapshots",
     "MemoryStore",
     "Metrics",
+    "MomentNotFound",
     "NewEvent",
     "OutcomeUnknown",
     "Park",
@@ -176,6 +198,7 @@ __all__ = [
     "ParkedEvents",
     "PartitionStatus",
     "PartitionsChanged",
+    "Personal",
     "Portal",
     "Power",
     "PowerMissing",
@@ -197,10 +220,15 @@ __all__ = [
     "Retry",
     "Schema",
     "SchemaError",
+    "Session",
     "Snapshot",
+    "SnapshotDamaged",
     "SnapshotPolicy",
+    "SnapshotRefused",
     "SnapshotStore",
     "Status",
+    "Step",
+    "Stepper",
     "Stop",
     "StoreBusy",
     "StoreClosed",
@@ -215,6 +243,7 @@ __all__ = [
     "TableDifference",
     "Telemetry",
     "Thing",
+    "TimeMachineError",
     "TooManyConflicts",
     "Tracing",
     "UndecodableEvent",
@@ -246,41 +275,34 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "backstory.application": (
-        "AnyDecider",
-        "Application",
-        "Check",
-        "load_application",
-    ),
-    "backstory.blocking": (
-        "BlockingRepository",
-        "BlockingStore",
-        "Portal",
-        "open_blocking_store",
-    ),
+    "backstory.application": ("AnyDecider", "Application", "Check", "load_application"),
+    "backstory.blocking": ("BlockingRepository", "BlockingStore", "Portal", "open_blocking_store"),
     "backstory.core.alarm": ("Alarm",),
     "backstory.core.ambient": ("correlated",),
     "backstory.core.appending": ("StreamAppend",),
-    "backstory.core.clock": (
-        "Clock",
-        "system_clock",
-    ),
+    "backstory.core.clock": ("Clock", "system_clock"),
     "backstory.core.errors": (
         "AppendTooLarge",
         "BackstoryError",
+        "CaptureDamaged",
+        "CaptureRefused",
         "CaughtUpTimeout",
+        "CheckNeverFails",
         "CheckpointAhead",
         "CheckpointMoved",
         "CommandRejected",
         "DomainError",
         "EventTooLarge",
+        "FenceCrossed",
         "HandlerFailed",
         "InvalidEvent",
         "InvalidInput",
+        "InvalidMoment",
         "InvalidName",
         "InvalidRead",
         "InvalidSetting",
         "LeaseLost",
+        "MomentNotFound",
         "OutcomeUnknown",
         "PartitionsChanged",
         "PowerMissing",
@@ -290,6 +312,8 @@ _HOMES = {
         "ReadModelVersionUnsupported",
         "RebuildRefused",
         "SchemaError",
+        "SnapshotDamaged",
+        "SnapshotRefused",
         "StoreBusy",
         "StoreClosed",
         "StoreDamaged",
@@ -298,16 +322,13 @@ _HOMES = {
         "StoreReadOnly",
         "StoreUnavailable",
         "StoreVersionUnsupported",
+        "TimeMachineError",
         "TooManyConflicts",
         "UndecodableEvent",
         "UnknownEventType",
         "UnknownSchemaVersion",
     ),
-    "backstory.core.events": (
-        "Appended",
-        "NewEvent",
-        "RecordedEvent",
-    ),
+    "backstory.core.events": ("Appended", "NewEvent", "RecordedEvent"),
     "backstory.core.expected": (
         "ANY",
         "NO_STREAM",
@@ -315,25 +336,13 @@ _HOMES = {
         "Expected",
         "WrongExpectedRevision",
     ),
-    "backstory.core.ids": (
-        "IdSource",
-        "uuid7",
-    ),
+    "backstory.core.history": ("History",),
+    "backstory.core.ids": ("IdSource", "uuid7"),
     "backstory.core.listening": ("Applying", "Commit", "Committing"),
-    "backstory.core.read": (
-        "BACKWARDS",
-        "FORWARDS",
-        "Read",
-    ),
-    "backstory.core.reading": (
-        "events",
-        "pages",
-    ),
-    "backstory.core.schema": (
-        "EventType",
-        "Schema",
-        "Upcaster",
-    ),
+    "backstory.core.personal": ("Personal",),
+    "backstory.core.read": ("BACKWARDS", "FORWARDS", "Read"),
+    "backstory.core.reading": ("events", "pages"),
+    "backstory.core.schema": ("EventType", "Schema", "Upcaster"),
     "backstory.core.store": (
         "AppendingSeveral",
         "EventStore",
@@ -343,14 +352,8 @@ _HOMES = {
         "append_several",
     ),
     "backstory.domain.context": ("Context",),
-    "backstory.domain.decider": (
-        "Decider",
-        "decider_of",
-    ),
-    "backstory.domain.decision": (
-        "Decision",
-        "Loaded",
-    ),
+    "backstory.domain.decider": ("Decider", "decider_of"),
+    "backstory.domain.decision": ("Decision", "Loaded"),
     "backstory.domain.drafting": ("Thing",),
     "backstory.domain.repository": ("Repository",),
     "backstory.domain.snapshots": (
@@ -366,11 +369,7 @@ _HOMES = {
     "backstory.projections.lookup": ("Lookup",),
     "backstory.projections.parked": ("ParkedEvents", "Retried"),
     "backstory.projections.parked_table": ("ParkedEvent",),
-    "backstory.projections.policy": (
-        "Park",
-        "Retry",
-        "Stop",
-    ),
+    "backstory.projections.policy": ("Park", "Retry", "Stop"),
     "backstory.projections.projection": ("Projection",),
     "backstory.projections.reactor": ("Reactor",),
     "backstory.projections.read_model": ("ReadModel",),
@@ -394,6 +393,9 @@ _HOMES = {
     "backstory.telemetry.observing": ("Telemetry",),
     "backstory.telemetry.requests": ("CorrelationMiddleware",),
     "backstory.telemetry.tracing": ("Tracing",),
+    "backstory.timemachine.incidents.recording": ("Incidents",),
+    "backstory.timemachine.session": ("Session",),
+    "backstory.timemachine.stepping.stepper": ("Step", "Stepper"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _EXTRAS = {"opentelemetry": "telemetry", "prometheus_client": "telemetry"}

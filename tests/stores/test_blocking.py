@@ -75,7 +75,7 @@ class TestBlocking(StoreContract):
     @property
     def powers(self) -> frozenset[Power]:
         """Return the powers of the store behind the facade that need no method beyond the five."""
-        return POWERS["sqlite"] - {Power.VERIFIABLE}
+        return POWERS["sqlite"] - {Power.VERIFIABLE, Power.SEARCHABLE}
 
     def url(self, place: Path) -> str:
         """Return the URL of a file in *place*."""

@@ -19,7 +19,7 @@ from backstory.stores.open import open_store
 from backstory.stores.powers import POWERS
 from backstory.testing import Opener, StoreContract, machine_of
 from backstory.testing.contract import waiting
-from tests.stores import broken, broken_several
+from tests.stores import broken, broken_searching, broken_several
 from tests.stores.broken_several import Test
 
 Contract = StoreContract
@@ -98,6 +98,7 @@ CASES: list[tuple[type[MemoryStore], Test, dict[str, object]]] = [
     ),
     (broken.LosesTheNewest, Contract.test_an_event_is_visible_as_soon_as_append_returns, {}),
     *broken_several.CASES,
+    *broken_searching.CASES,
 ]
 SEEN_BY_THE_MACHINE = (
     broken.BurntPosition,

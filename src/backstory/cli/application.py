@@ -69,6 +69,11 @@ def found_application(target: str | None) -> Application:
     return load_application(target or _named_in_project())
 
 
+def target_of(target: str | None) -> str:
+    """Return how the application is named that `found_application` finds; raises as it does."""
+    return target or _named_in_project()
+
+
 def _named_in_project() -> str:
     from backstory.core.errors import InvalidSetting
 
@@ -118,7 +123,7 @@ async def opened_read_model(
     from backstory.projections.read_model import ReadModel
 
     if must_exist:
-        _check_exists(url)
+        check_exists(url)
     model = await ReadModel.open(url, schema=schema)
     try:
         yield model
@@ -126,7 +131,8 @@ async def opened_read_model(
         await model.close()
 
 
-def _check_exists(url: str) -> None:
+def check_exists(url: str) -> None:
+    """Raise `ReadModelUnavailable` where *url* names a file that is not there."""
     from sqlalchemy.engine import make_url
 
     from backstory.core.errors import ReadModelUnavailable

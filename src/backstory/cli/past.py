@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 import typer
 
-from backstory.core.history import History
-from backstory.core.store import EventStore
-from backstory.timemachine.locating import Located
-from backstory.timemachine.snapshots.folder import Folder
-from backstory.timemachine.sources import Source as OpenSource
-
 if TYPE_CHECKING:
     from backstory.application import Application
+    from backstory.core.history import History
     from backstory.timemachine.asof import Tell
+    from backstory.timemachine.locating import Located
+    from backstory.timemachine.moment import Moment
     from backstory.timemachine.replay import Replay
     from backstory.timemachine.session import Session
+    from backstory.timemachine.snapshots.folder import Folder
+    from backstory.timemachine.sources import Source as OpenSource
 
 Source = Annotated[
     str,
@@ -64,11 +63,13 @@ HEAD: Final = "head"
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A source that is open, and the moment in it that was asked for.
+    """A source that is open, the place it was named by, and the moment that was asked for.
 
     `history` ends at the moment, `whole` where the source does.
     """
 
+    place: str
+    moment: Moment
     source: OpenSource
     whole: History
     located: Located
@@ -108,7 +109,9 @@ class Past(msgspec.Struct, frozen=True):
 
     async def position_of(self, text: str) -> int:
         """Return the position that the moment *text* names; raises as `opened_past` does."""
-        return (await _located(self.source.store, text, 0)).position
+        from backstory.timemachine.locating import locate
+
+        return (await locate(self.source.store, _moment(text))).position
 
 
 @asynccontextmanager
@@ -124,23 +127,34 @@ async def opened_past(
 
     Raises `InvalidMoment`, `MomentNotFound`, `InvalidSetting`, and what opening a source raises.
     """
+    from backstory.core.history import History
+    from backstory.timemachine.locating import locate
+    from backstory.timemachine.snapshots.folder import Folder
     from backstory.timemachine.sources import open_source
 
     async with open_source(source) as opened:
         if at is None:
             at = HEAD if opened.at is None else str(opened.at)
-        located = await _located(opened.store, at, around)
+        moment = _moment(at)
+        located = await locate(opened.store, moment, around=around)
         whole = History(opened.store, await opened.store.head(), origin=opened.origin)
         folder = opened.snapshots if snapshots is None else Folder(snapshots)
-        yield Past(opened, whole, located, folder, {**opened.behind, **_positions(behind or ())})
+        yield Past(
+            source,
+            moment,
+            opened,
+            whole,
+            located,
+            folder,
+            {**opened.behind, **_positions(behind or ())},
+        )
 
 
-async def _located(store: EventStore, text: str, around: int) -> Located:
+def _moment(text: str) -> Moment:
     from backstory.core.clock import system_clock
-    from backstory.timemachine.locating import locate
     from backstory.timemachine.moment import parse_moment
 
-    return await locate(store, parse_moment(text, now=system_clock()), around=around)
+    return parse_moment(text, now=system_clock())
 
 
 def _positions(given: Sequence[str]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -13,7 +13,13 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from backstory.cli.append import append
+from backstory.cli.as_of import as_of
+from backstory.cli.bisect import bisect
+from backstory.cli.blame import blame
+from backstory.cli.capture import capture
+from backstory.cli.check import check
 from backstory.cli.demo import demo
+from backstory.cli.diff import diff
 from backstory.cli.exits import MEANINGS, ExitCode, exit_code_of
 from backstory.cli.parked_list import parked_list
 from backstory.cli.parked_purge import parked_purge
@@ -21,9 +27,14 @@ from backstory.cli.parked_retry import parked_retry
 from backstory.cli.parked_show import parked_show
 from backstory.cli.read import read
 from backstory.cli.rebuild import rebuild
+from backstory.cli.reproduce import reproduce
 from backstory.cli.schema import schema
 from backstory.cli.screen import forget_output, say
+from backstory.cli.snapshot import snapshot
+from backstory.cli.state import state
 from backstory.cli.stats import stats
+from backstory.cli.step import step
+from backstory.cli.tour import tour
 from backstory.cli.variables import name_variables, refuse_unknown
 from backstory.cli.verify import verify
 from backstory.cli.watch import watch
@@ -38,6 +49,30 @@ _HELP: Final = """Event sourcing that takes you back to the moment a bug happene
 Data goes to stdout, words to stderr. Every option has an environment variable, shown by the help of
 its command; one that belongs to no option is refused.
 """
+
+
+_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    demo,
+    append,
+    read,
+    watch,
+    stats,
+    verify,
+    schema,
+    work,
+    rebuild,
+    state,
+    as_of,
+    snapshot,
+    capture,
+    reproduce,
+    check,
+    bisect,
+    step,
+    diff,
+    blame,
+    tour,
+)
 
 
 class GlobalOptions:
@@ -75,8 +110,9 @@ def program() -> TyperGroup:
         rich_markup_mode="rich",
     )
     app.callback()(_options)
-    for command in (demo, append, read, watch, stats, verify, schema, work, rebuild):
-        app.command(help=_joined(command.__doc__ or ""))(command)
+    for command in _COMMANDS:
+        name = command.__name__.replace("_", "-")
+        app.command(name, help=_joined(command.__doc__ or ""))(command)
     app.add_typer(_parked(), name="parked")
     group = get_command(app)
     assert isinstance(group, TyperGroup)  # noqa: S101 - there are several commands

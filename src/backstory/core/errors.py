@@ -30,10 +30,12 @@ BackstoryError
 ├── TimeMachineError
 │   ├── MomentNotFound
 │   ├── CheckNeverFails
+│   ├── BisectStopped
 │   ├── SnapshotRefused
 │   ├── SnapshotDamaged
 │   ├── CaptureRefused
-│   └── CaptureDamaged
+│   ├── CaptureDamaged
+│   └── FenceCrossed
 └── ProjectionError
     ├── HandlerFailed
     ├── ReactionFailed
@@ -299,6 +301,10 @@ class CheckNeverFails(TimeMachineError):
         super().__init__(f"from position {good} to {bad} the check {how}; {advice}")
 
 
+class BisectStopped(TimeMachineError):
+    """A search was broken off, because what it asked could not be run."""
+
+
 class SnapshotRefused(TimeMachineError):
     """No snapshot of the read model can be taken now."""
 
@@ -313,6 +319,21 @@ class CaptureRefused(TimeMachineError):
 
 class CaptureDamaged(TimeMachineError):
     """A capture is not what was made: it was cut short, edited, or is none at all."""
+
+
+class FenceCrossed(TimeMachineError):
+    """Code that is replayed reached for the network or for a process; it was kept from it."""
+
+    what: str
+    place: str
+
+    def __init__(self, *, what: str, place: str) -> None:
+        """Report *what* was called at which *place* (file, line and function)."""
+        self.what, self.place = what, place
+        super().__init__(
+            f"{what} at {place} was refused: a replay reaches nothing outside. "
+            "Let the event hold what is needed, or move the call to a reactor."
+        )
 
 
 class ProjectionError(BackstoryError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
 
 import msgspec
 
@@ -12,7 +14,7 @@ from backstory.core.errors import StoreClosed, StoreReadOnly
 from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
 from backstory.core.read import Read
-from backstory.core.store import EventStore
+from backstory.core.store import EventStore, Searching, Sought
 
 
 class History:
@@ -31,6 +33,10 @@ class History:
         self._until = until
         self._origin = origin
         self._closed = asyncio.Event()
+        # A power is recognised by its methods, so they are here only when they are there.
+        if isinstance(store, Searching):
+            self.find = partial(self._find, store)
+            self.search = partial(self._search, store)
 
     @property
     def until(self) -> int:
@@ -79,6 +85,18 @@ class History:
     async def append_several(self, appends: Sequence[StreamAppend]) -> Sequence[Appended]:
         """Raise `StoreReadOnly`: what has happened has happened."""
         raise self._refusal(", ".join(part.stream for part in appends))
+
+    async def _find(self, store: Searching, id: UUID) -> RecordedEvent | None:  # noqa: A002 - our word for it
+        """Return the event with this id; see `Searching.find`."""
+        self._check_open()
+        event = await store.find(id)
+        return None if event is None or event.position > self._until else event
+
+    async def _search(self, store: Searching, sought: Sought) -> Sequence[RecordedEvent]:
+        """Return the events whose metadata hold one of the words; see `Searching.search`."""
+        self._check_open()
+        until = min(sought.until, self._until)
+        return await store.search(msgspec.structs.replace(sought, until=until))
 
     async def close(self) -> None:
         """End all waiting and refuse further use; the store behind it stays open."""

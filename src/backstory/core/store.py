@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
+from uuid import UUID
 
 import msgspec
 
 from backstory.core.appending import StreamAppend
-from backstory.core.errors import PowerMissing
+from backstory.core.errors import InvalidRead, PowerMissing
 from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
 from backstory.core.read import Read
+
+MAX_WORDS: Final = 32
+"""Most words that one search may look for."""
 
 
 class EventStore(Protocol):
@@ -79,6 +83,7 @@ class Power(Enum):
     SHARED = "may be used by several processes at once"
     VERIFIABLE = "can check all it holds"
     SEVERAL = "appends to several streams, all or none"
+    SEARCHABLE = "finds events by id and by words in their metadata"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -120,6 +125,49 @@ class AppendingSeveral(Protocol):
         Raises as `append` does: `WrongExpectedRevision` for the first part whose stream is not as
         it expects, with nothing written to any stream; `InvalidInput` also for no parts and for a
         stream named twice. The limits of one append bound all parts together.
+        """
+        ...
+
+
+class Sought(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look for: one of `words`, in metadata as it was written, within the log.
+
+    The bounds are positions: behind `after`, up to and with `until`. With `newest_first` the page
+    begins at the upper end. Creating one raises `InvalidRead` for no words, an empty one, more than
+    `MAX_WORDS`, and bounds and limits that no read could have.
+    """
+
+    words: tuple[str, ...]
+    after: int = 0
+    until: int
+    newest_first: bool = False
+    limit: int = 1_000
+
+    def __post_init__(self) -> None:
+        """Refuse what no store could answer."""
+        Read(after=self.after, until=self.until, limit=self.limit)
+        if not 1 <= len(self.words) <= MAX_WORDS or not all(self.words):
+            message = f"a search names 1 to {MAX_WORDS} words, none of them empty"
+            raise InvalidRead(message)
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """The power to find events by what they carry (`Power.SEARCHABLE`), where they are stored."""
+
+    async def find(self, id: UUID) -> RecordedEvent | None:  # noqa: A002 - our word for it
+        """Return the event with this id, None when there is none.
+
+        An id may stand in several streams; then it is the one with the lowest position.
+        """
+        ...
+
+    async def search(self, sought: Sought) -> Sequence[RecordedEvent]:
+        """Return one page of the events whose metadata hold one of the words.
+
+        Letters count as they are: a word that JSON has to write otherwise is not found. Pages are
+        cut as those of `EventStore.read` are. Only what is found is sent; all that lies between the
+        bounds is looked at, which may take about a second for a million events.
         """
         ...
 

@@ -180,16 +180,23 @@ class Handling:
             if handler is None:
                 continue
             for _ in range(self._deliveries):
-                if handler.reads:
-                    run.flush()
-                    with self._around(recorded):
-                        handler.function(self._schema.decode(recorded), recorded, connection)
-                else:
-                    with self._around(recorded):
-                        writes = list(_writes(handler, self._schema.decode(recorded), recorded))
-                    for write in writes:
-                        run.add(write)
+                with self._around(recorded):
+                    self._replay(run, connection, handler, recorded)
         run.flush()
+
+    def _replay(
+        self, run: Run, connection: Connection, handler: Handler, recorded: RecordedEvent
+    ) -> None:
+        event = self._schema.decode(recorded)
+        if handler.reads:
+            run.flush()
+            handler.function(event, recorded, connection)
+            return
+        for write in list(_writes(handler, event, recorded)):
+            run.add(write)
+        if any(plan.touches is None for plan, _ in run.waiting):
+            # It may hold defaults that Python computes when it is run: behind the fence, too.
+            run.flush()
 
     def _around(self, recorded: RecordedEvent) -> AbstractContextManager[None]:
         return nullcontext() if self._fence is None else self._fence.around(recorded)

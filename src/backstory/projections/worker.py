@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Final, TypeVar
 
+from backstory.core.errors import HandlerFailed
 from backstory.core.listening import AroundBatch
 from backstory.core.schema import Schema
 from backstory.core.store import EventStore
@@ -88,14 +89,16 @@ class Worker:
         with self._means.threads.open():
             await self._together([part.run() for part in self._parts])
 
-    async def catch_up(self) -> int:
+    async def catch_up(self, *, apart: bool = False) -> int:
         """Apply everything up to the present head and return the position reached.
 
         That is less than the head only when the worker was stopped meanwhile. Raises what `run`
-        raises, and `StoreUnavailable`.
+        raises, and `StoreUnavailable`. With *apart*, what ends one partition is raised once the
+        others have come to the head, too: then the rows do not depend on who was quicker.
         """
+        together = self._apart if apart else self._together
         with self._means.threads.open():
-            return min(await self._together([part.catch_up() for part in self._parts]))
+            return min(await together([part.catch_up() for part in self._parts]))
 
     async def _together(self, runs: Sequence[Coroutine[object, object, T]]) -> Sequence[T]:
         """Return what all *runs* give; when one fails, stop the others and raise its error."""
@@ -110,6 +113,14 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return [task.result() for task in failed or tasks]
+
+    async def _apart(self, runs: Sequence[Coroutine[object, object, T]]) -> Sequence[T]:
+        """Return what all *runs* give, when all have ended; raise the error that says most."""
+        ended = await asyncio.gather(*runs, return_exceptions=True)
+        failed = [result for result in ended if isinstance(result, BaseException)]
+        if failed:
+            raise min(failed, key=lambda error: isinstance(error, HandlerFailed))
+        return [result for result in ended if not isinstance(result, BaseException)]
 
     async def stop(self) -> None:
         """End `run` or `catch_up` after the batch under way, and wait for that. It is final."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 from backstory.core.appending import StreamAppend, check_append, check_append_several, settle
 from backstory.core.clock import Clock, system_clock, to_microseconds
@@ -12,6 +13,7 @@ from backstory.core.errors import StoreClosed
 from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
 from backstory.core.read import FORWARDS, MAX_PAGE_BYTES, Read
+from backstory.core.store import Sought
 
 
 class _Stream:
@@ -118,6 +120,26 @@ class MemoryStore:
             size += len(event.data) + len(event.metadata)
             if len(page) == query.limit or size >= MAX_PAGE_BYTES:
                 break
+        return page
+
+    async def find(self, id: UUID) -> RecordedEvent | None:  # noqa: A002 - the protocol's
+        """Return the event with this id; see `Searching.find`."""
+        self._check_open()
+        return next((event for event in self._log if event.id_bytes == id.bytes), None)
+
+    async def search(self, sought: Sought) -> Sequence[RecordedEvent]:
+        """Return the events whose metadata hold one of the words; see `Searching.search`."""
+        self._check_open()
+        words = [word.encode(errors="surrogatepass") for word in sought.words]
+        within = self._log[max(sought.after, 0) : max(sought.until, 0)]
+        page: list[RecordedEvent] = []
+        size = 0
+        for event in reversed(within) if sought.newest_first else within:
+            if any(word in event.metadata for word in words):
+                page.append(event)
+                size += len(event.data) + len(event.metadata)
+                if len(page) == sought.limit or size >= MAX_PAGE_BYTES:
+                    break
         return page
 
     def _candidates(self, query: Read) -> Iterator[RecordedEvent]:

@@ -10,9 +10,9 @@ from backstory.core.store import Power
 
 POWERS: Final[Mapping[str, frozenset[Power]]] = MappingProxyType(
     {
-        "memory": frozenset({Power.SEVERAL}),
-        "postgres": frozenset({Power.DURABLE, Power.SHARED, Power.VERIFIABLE, Power.SEVERAL}),
-        "sqlite": frozenset({Power.DURABLE, Power.SHARED, Power.VERIFIABLE, Power.SEVERAL}),
+        "memory": frozenset({Power.SEVERAL, Power.SEARCHABLE}),
+        "postgres": frozenset(Power),
+        "sqlite": frozenset(Power),
     }
 )
 """Powers by the name of the store's module or folder in `backstory.stores`."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence, Sized
 from typing import TypeAlias, TypeVar
+from uuid import UUID
 
 from backstory.core.appending import StreamAppend
-from backstory.core.events import Appended
+from backstory.core.events import Appended, RecordedEvent
 from backstory.core.listening import Committing, OnCommit
-from backstory.core.store import AppendingSeveral, EventStore, Fault, Verifying, append_several
+from backstory.core.store import (
+    AppendingSeveral,
+    EventStore,
+    Fault,
+    Searching,
+    Sought,
+    Verifying,
+    append_several,
+)
 
 Item = TypeVar("Item")
 _AppendSeveral: TypeAlias = Callable[
@@ -27,6 +36,13 @@ class PassingStore:
             self.verify: Callable[[], AsyncIterator[Fault | int]] = store.verify
         if isinstance(store, Committing):
             self.on_commit: Callable[[OnCommit], None] = store.on_commit
+        if isinstance(store, Searching):
+            self.find: Callable[[UUID], Coroutine[object, object, RecordedEvent | None]] = (
+                store.find
+            )
+            self.search: Callable[[Sought], Coroutine[object, object, Sequence[RecordedEvent]]] = (
+                store.search
+            )
         if isinstance(store, AppendingSeveral):
             self.append_several: _AppendSeveral = self._append_several
 

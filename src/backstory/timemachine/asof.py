@@ -161,7 +161,7 @@ async def _project(
     telling = None if tell is None else asyncio.create_task(_telling(worker, tell))
     failure = None
     try:
-        await worker.catch_up()
+        await worker.catch_up(apart=True)
     except HandlerFailed as error:
         failure = error
     finally:

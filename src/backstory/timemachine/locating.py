@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from functools import singledispatch
 from typing import Final
 
 import msgspec
 
-from backstory.core import encoding
 from backstory.core.clock import to_microseconds
-from backstory.core.errors import InvalidEvent, MomentNotFound
-from backstory.core.events import CORRELATION, RecordedEvent
+from backstory.core.errors import MomentNotFound
+from backstory.core.events import RecordedEvent
 from backstory.core.read import BACKWARDS, Read
 from backstory.core.reading import pages
-from backstory.core.store import EventStore
+from backstory.core.store import EventStore, Searching
+from backstory.timemachine.correlating import correlation_of, searched, written_plainly
+from backstory.timemachine.incidents.incident import find_incident
 from backstory.timemachine.moment import (
     AtCorrelation,
     AtEvent,
     AtHead,
+    AtIncident,
     AtPosition,
     AtRevision,
     AtTime,
@@ -95,25 +97,35 @@ async def _(moment: AtRevision, store: EventStore) -> int:
 
 @_position_of.register
 async def _(moment: AtEvent, store: EventStore) -> int:
+    what = f"event {moment.id}"
+    if isinstance(store, Searching):
+        found = await store.find(moment.id)
+        if found is None:
+            raise _missing(what)
+        return found.position
     wanted = moment.id.bytes
-    return await _search(store, f"event {moment.id}", lambda event: event.id_bytes == wanted)
+    every = Read(until=await store.head(), direction=BACKWARDS, limit=_PAGE)
+    return await _first(pages(store, every), what, lambda event: event.id_bytes == wanted)
 
 
 @_position_of.register
 async def _(moment: AtCorrelation, store: EventStore) -> int:
-    # What does not hold the letters of the id need not be decoded; others may write it otherwise.
-    written = encoding.encode(moment.id)
-    plain = moment.id.isascii() and written == f'"{moment.id}"'.encode()
+    what = f"event with the correlation id {moment.id!r}"
 
     def has_it(event: RecordedEvent) -> bool:
-        if plain and b"\\" not in event.metadata and written not in event.metadata:
-            return False
-        try:
-            return event.meta().get(CORRELATION) == moment.id
-        except InvalidEvent:
-            return False
+        return correlation_of(event) == moment.id
 
-    return await _search(store, f"event with the correlation id {moment.id!r}", has_it)
+    head = await store.head()
+    if isinstance(store, Searching) and written_plainly(moment.id):
+        found = searched(store, [moment.id], head, newest_first=True)
+        return await _first(found, what, has_it)
+    every = Read(until=head, direction=BACKWARDS, limit=_PAGE)
+    return await _first(pages(store, every), what, has_it)
+
+
+@_position_of.register
+async def _(moment: AtIncident, store: EventStore) -> int:
+    return (await find_incident(store, moment.id)).position
 
 
 @_position_of.register
@@ -136,14 +148,20 @@ async def _position_at(store: EventStore, time: datetime) -> int:
     return low
 
 
-async def _search(store: EventStore, what: str, fits: Callable[[RecordedEvent], bool]) -> int:
-    query = Read(until=await store.head(), direction=BACKWARDS, limit=_PAGE)
-    async for page in pages(store, query):
+async def _first(
+    found: AsyncIterator[Sequence[RecordedEvent]],
+    what: str,
+    fits: Callable[[RecordedEvent], bool],
+) -> int:
+    async for page in found:
         for event in page:
             if fits(event):
                 return event.position
-    message = f"the store holds no {what}; is it the right store?"
-    raise MomentNotFound(message)
+    raise _missing(what)
+
+
+def _missing(what: str) -> MomentNotFound:
+    return MomentNotFound(f"the store holds no {what}; is it the right store?")
 
 
 async def _last(store: EventStore, query: Read) -> RecordedEvent | None:

@@ -31,7 +31,8 @@ def query_rows(connection: Connection, query: Executable, most: int) -> Rows:
         return _rows(connection, query, most)
     except SQLAlchemyError as error:
         message = f"the query cannot be asked: {getattr(error, 'orig', None) or error}"
-        raise InvalidSetting(message) from error
+        # Not chained: a query that writes is a wrong query, and no database that cannot be written.
+        raise InvalidSetting(message) from None
 
 
 def _rows(connection: Connection, query: Executable, most: int) -> Rows:

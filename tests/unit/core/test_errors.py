@@ -42,6 +42,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "attempts": 3,
     },
     "CheckNeverFails": {"good": 1, "bad": 9, "fails": False},
+    "FenceCrossed": {"what": "socket.connect", "place": "shop.py:7 paid"},
     "LeaseLost": {"projection": "users", "partition": 2, "token": 7},
     "CheckpointAhead": {"position": 9, "head": 3},
     "PartitionsChanged": {"projection": "users", "there": 1, "wanted": 4},

@@ -105,7 +105,13 @@ class Connector:
             "search_path": f'"{schema}", pg_temp',
             "default_transaction_read_only": "off" if self._settings.writable else "on",
             "lock_timeout": str(int(self._settings.busy_timeout * 1000)),
+            # Whoever only looks leaves no query running when it goes away.
+            **({} if self._settings.writable else {"statement_timeout": self._answer_ms}),
         }
+
+    @property
+    def _answer_ms(self) -> str:
+        return str(int(self._settings.answer_timeout * 1000))
 
 
 def _sql(values: Mapping[str, str], *, local: bool = False) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 from backstory.core.names import category_of
 from backstory.core.read import FORWARDS, MAX_PAGE_BYTES, Read
+from backstory.core.store import Sought
 from backstory.stores.postgres import statements as sql
 from backstory.stores.postgres.group import Call
 
@@ -121,6 +123,29 @@ def kinds_call(query: Read, numbers: Sequence[int], head: int) -> Call:
     arms = 1 << max(0, len(numbers) - 1).bit_length()  # few statements, so that all stay prepared
     padding = (_NO_KIND,) * (arms - len(numbers))
     return _merged(arms, forwards=forwards), (*values, *numbers, *padding)
+
+
+@cache
+def _searching(words: int, *, forwards: bool) -> str:
+    """Return the statement that looks for one of *words* words in the metadata."""
+    holds = " OR ".join(f"strpos(e.metadata::text, ${5 + n}) > 0" for n in range(words))
+    order = _order("e.position", forwards=forwards)
+    return f"{sql.ROW} WHERE {_WITHIN} AND ({holds}) {order} LIMIT $4"
+
+
+def search_call(sought: Sought, words: Sequence[str]) -> Call:
+    """Return what looks for one of *words* between the bounds of what is *sought*."""
+    count = 1 << (len(words) - 1).bit_length()  # few statements, so that all stay prepared
+    padded = [*words, *[words[0]] * (count - len(words))]
+    share = MAX_PAGE_BYTES // sought.limit
+    bounds = (_clamped(sought.after), min(_clamped(sought.until) + 1, _MAX_INTEGER))
+    statement = _searching(count, forwards=not sought.newest_first)
+    return statement, (share, *bounds, sought.limit, *padded)
+
+
+def find_call(event_id: UUID) -> Call:
+    """Return what finds the earliest event with this id."""
+    return f"{sql.ROW} WHERE e.id = $2 ORDER BY e.position LIMIT 1", (MAX_PAGE_BYTES, event_id)
 
 
 def _condition(query: Read) -> tuple[str, tuple[object, ...]]:

@@ -10,12 +10,14 @@ is read with them ends at the head of that snapshot: beyond it an event may be o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from msgspec.structs import replace
 
 from backstory.core.errors import StoreDamaged
 from backstory.core.events import RecordedEvent
 from backstory.core.read import FORWARDS, MAX_PAGE_BYTES, Read
+from backstory.core.store import Sought
 from backstory.stores.postgres import statements as sql
 from backstory.stores.postgres.group import Call
 from backstory.stores.postgres.kinds import Filter, Kinds
@@ -23,9 +25,11 @@ from backstory.stores.postgres.link import Row
 from backstory.stores.postgres.pool import Pool
 from backstory.stores.postgres.queries import (
     MOST_ARMS,
+    find_call,
     kinds_call,
     log_call,
     positions,
+    search_call,
     stream_call,
 )
 
@@ -54,6 +58,16 @@ class Reader:
         else:
             rows = await self._filtered(query)
         return await self._events(rows)
+
+    async def find(self, event_id: UUID) -> RecordedEvent | None:
+        """Return the earliest event with this id, None without one."""
+        page = await self._events(await self._fetch(find_call(event_id)))
+        return page[0] if page else None
+
+    async def search(self, sought: Sought) -> list[RecordedEvent]:
+        """Return the page of what is *sought*, cut as that of a read is."""
+        words = [word for word in sought.words if _can_exist(word)]
+        return await self._events(await self._fetch(search_call(sought, words))) if words else []
 
     async def _fetch(self, call: Call) -> Sequence[Row]:
         statement, values = call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from backstory.core.appending import StreamAppend, check_append, check_append_several
 from backstory.core.clock import Clock, system_clock, to_microseconds
@@ -12,7 +13,7 @@ from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
 from backstory.core.listening import OnCommit
 from backstory.core.read import Read
-from backstory.core.store import Fault
+from backstory.core.store import Fault, Sought
 from backstory.stores.postgres.connector import Connector
 from backstory.stores.postgres.hints import Hints
 from backstory.stores.postgres.joining import append_in
@@ -114,6 +115,16 @@ class PostgresStore:
         """Return one page; see `EventStore.read`."""
         self._check_open()
         return await self._reader.read(query)
+
+    async def find(self, id: UUID) -> RecordedEvent | None:  # noqa: A002 - the protocol's
+        """Return the event with this id; see `Searching.find`."""
+        self._check_open()
+        return await self._reader.find(id)
+
+    async def search(self, sought: Sought) -> Sequence[RecordedEvent]:
+        """Return the events whose metadata hold one of the words; see `Searching.search`."""
+        self._check_open()
+        return await self._reader.search(sought)
 
     async def head(self) -> int:
         """Return the newest position, 0 when there is none."""

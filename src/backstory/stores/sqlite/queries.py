@@ -20,7 +20,10 @@ _MAX_INTEGER: Final = 2**63 - 1
 _MOST_ARMS: Final = 128
 """Most walks merged in one statement; beyond them the log itself is walked, with a filter."""
 
-_Rows = Iterator[tuple[int, str, int, str, bytes, bytes, bytes, int]]
+Row = tuple[int, str, int, str, bytes, bytes, bytes, int]
+"""What stands in a recorded event, in its order."""
+
+_Rows = Iterator[Row]
 
 
 def read_page(connection: apsw.Connection, query: Read) -> list[RecordedEvent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from uuid import UUID
 
 import apsw
 
@@ -15,12 +16,13 @@ from backstory.core.events import Appended, NewEvent, RecordedEvent
 from backstory.core.expected import ANY, Expected
 from backstory.core.listening import OnCommit
 from backstory.core.read import Read
-from backstory.core.store import Fault
+from backstory.core.store import Fault, Sought
 from backstory.stores.sqlite.connection import connect, prepare
 from backstory.stores.sqlite.errors import translated
 from backstory.stores.sqlite.queries import read_page
 from backstory.stores.sqlite.quick_reader import QuickReader
 from backstory.stores.sqlite.reader import Readers
+from backstory.stores.sqlite.searching import find_event, search_page
 from backstory.stores.sqlite.settings import SqliteSettings
 from backstory.stores.sqlite.verify import verify
 from backstory.stores.sqlite.watcher import Watcher
@@ -81,6 +83,16 @@ class SqliteStore:
             return await self._readers.ask(partial(read_page, query=query))
         await self._quick_reader.give_way()
         return page
+
+    async def find(self, id: UUID) -> RecordedEvent | None:  # noqa: A002 - the protocol's
+        """Return the event with this id; see `Searching.find`."""
+        self._check_open()
+        return await self._readers.ask(partial(find_event, event_id=id.bytes))
+
+    async def search(self, sought: Sought) -> Sequence[RecordedEvent]:
+        """Return the events whose metadata hold one of the words; see `Searching.search`."""
+        self._check_open()
+        return await self._readers.ask(partial(search_page, sought=sought))
 
     async def head(self) -> int:
         """Return the newest position, 0 when there is none."""

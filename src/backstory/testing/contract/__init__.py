@@ -22,6 +22,7 @@ from backstory.testing.contract.ordering import OrderingTopic
 from backstory.testing.contract.paging import PagingTopic
 from backstory.testing.contract.reading import ReadingTopic
 from backstory.testing.contract.recorded_time import RecordedTimeTopic
+from backstory.testing.contract.searching import SearchingTopic
 from backstory.testing.contract.several import SeveralTopic
 from backstory.testing.contract.several_repeated import SeveralRepeatedTopic
 from backstory.testing.contract.several_together import SeveralTogetherTopic
@@ -53,6 +54,7 @@ class StoreContract(
     SeveralRepeatedTopic,
     SeveralTogetherTopic,
     VerifyingTopic,
+    SearchingTopic,
     ModelledTopic,
 ):
     """The whole contract; see `Topic` for what a store says of itself."""

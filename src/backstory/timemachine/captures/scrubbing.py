@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from backstory.core.events import RecordedEvent
@@ -32,6 +33,10 @@ class Scrubbing(Protocol):
         """Return *text* without the values that were treated."""
         ...
 
-    def document(self, document: bytes) -> bytes:
-        """Return JSON with every text in it treated as personal."""
+    def value(self, value: object) -> object:
+        """Return what a text that was found elsewhere becomes: the same as in an event."""
+        ...
+
+    def leaks(self, document: bytes) -> Sequence[str]:
+        """Return some of the values that were treated and yet stand in *document*."""
         ...

@@ -14,6 +14,7 @@ import msgspec
 
 import backstory
 from backstory.application import Application
+from backstory.core import encoding
 from backstory.core.clock import Clock, system_clock
 from backstory.core.errors import CaptureRefused, InvalidInput
 from backstory.core.events import RecordedEvent
@@ -196,7 +197,7 @@ async def _snapshot(
 def _manifest(
     application: Application, history: History, wanted: Wanted, kept: _Kept, clock: Clock
 ) -> CaptureManifest:
-    last, choice, scrubbing = kept.last, wanted.choice, wanted.scrubbing
+    last, scrubbing = kept.last, wanted.scrubbing
     assert last is not None  # noqa: S101 - an empty slice was refused
     fails = wanted.fails
     if fails is not None and scrubbing is not None:
@@ -211,17 +212,7 @@ def _manifest(
         position=history.until,
         event_id=str(last.id),
         recorded_at=last.recorded_at,
-        range=Range(
-            slice=choice.slice,
-            events=kept.copy.count,
-            streams=len(kept.streams),
-            first_position=kept.first,
-            last_position=last.position,
-            source_sha256=kept.source.hexadecimal,
-            sha256=kept.copy.hexadecimal,
-            correlation=choice.correlation,
-            categories=choice.categories,
-        ),
+        range=_range(kept, last, wanted.choice),
         behind=dict(wanted.behind),
         parked=tuple(_scrubbed(parked, scrubbing) for parked in wanted.parked),
         snapshot=None,
@@ -236,6 +227,20 @@ def _manifest(
     )
 
 
+def _range(kept: _Kept, last: RecordedEvent, choice: Choice) -> Range:
+    return Range(
+        slice=choice.slice,
+        events=kept.copy.count,
+        streams=len(kept.streams),
+        first_position=kept.first,
+        last_position=last.position,
+        source_sha256=kept.source.hexadecimal,
+        sha256=kept.copy.hexadecimal,
+        correlation=choice.correlation,
+        categories=choice.categories,
+    )
+
+
 def _without_personal_data(
     incident: Incident | None, scrubbing: Scrubbing | None
 ) -> Incident | None:
@@ -246,7 +251,9 @@ def _without_personal_data(
         command = msgspec.structs.replace(
             command,
             stream=scrubbing.stream(command.stream),
-            fields=msgspec.Raw(scrubbing.document(command.fields)),
+            fields=msgspec.Raw(
+                encoding.encode(_texts(encoding.decode(bytes(command.fields)), scrubbing))
+            ),
         )
     return msgspec.structs.replace(
         incident,
@@ -254,6 +261,17 @@ def _without_personal_data(
         message=scrubbing.text(incident.message),
         traceback=scrubbing.text(incident.traceback),
     )
+
+
+def _texts(value: object, scrubbing: Scrubbing) -> object:
+    """Return *value* with every text in it treated; numbers decide, so they stay."""
+    if isinstance(value, str):
+        return scrubbing.value(value)
+    if isinstance(value, list):
+        return [_texts(inner, scrubbing) for inner in value]
+    if isinstance(value, dict):
+        return {name: _texts(inner, scrubbing) for name, inner in value.items()}
+    return value
 
 
 def _scrubbed(parked: KeptParked, scrubbing: Scrubbing | None) -> KeptParked:

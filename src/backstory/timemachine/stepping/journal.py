@@ -1,18 +1,19 @@
 """A journal of every change of some tables, and the way back.
 
 Triggers of one SQLite connection write each row as it was and as it became, also where a foreign
-key or a REPLACE changes it. Nothing of it stands in the database's file.
+key or a REPLACE changes it. The numbers that AUTOINCREMENT gave are taken back, too. Nothing of it
+stands in the database's file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import Final
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, MetaData, Row, Table, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Row, Table, bindparam, select, text
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import IdentifierPreparer
 
@@ -24,6 +25,9 @@ _SET_UP: Final = (
 )
 _WRITING: Final = f"(SELECT writing FROM temp.{_STATE})"
 _ROWID: Final = "_rowid_"
+_NUMBERS: Final = text("SELECT name, seq FROM sqlite_sequence")
+_FORGET_NUMBERS: Final = text("DELETE FROM sqlite_sequence")
+_SET_NUMBER: Final = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :number)")
 
 
 class Kind(Enum):
@@ -57,6 +61,10 @@ class Journal:
         """Be about *tables*; call `begin` before anything else."""
         self._tables = tuple(tables)
         self._pages: list[_Page] = []
+        self._places = ""
+        self._counting = any(table.dialect_options["sqlite"]["autoincrement"] for table in tables)
+        # No trigger can be put on the table that SQLite keeps them in.
+        self._counted: dict[int, Sequence[Mapping[str, object]]] = {}
 
     def begin(self, connection: Connection) -> None:
         """Write down what is changed from now on."""
@@ -67,15 +75,28 @@ class Journal:
         for page in self._pages:
             for statement in page.set_up(connection):
                 connection.exec_driver_sql(statement)
+        # Most events change rows of few tables; one question tells of which.
+        self._places = " UNION ALL ".join(
+            f"SELECT {at} WHERE EXISTS (SELECT 1 FROM {page.place} WHERE number > :number)"
+            for at, page in enumerate(self._pages)
+        )
 
     def number(self, connection: Connection) -> int:
-        """Return how many changes were written down; what comes later has a higher number."""
+        """Return how many changes were written down; what comes later has a higher number.
+
+        `undo` takes the numbers of rows back to what they were when this was asked last.
+        """
         found: int = connection.exec_driver_sql(f"SELECT number FROM temp.{_STATE}").scalar_one()
+        if self._counting:
+            rows = connection.execute(_NUMBERS)
+            self._counted[found] = [{"name": row.name, "number": row.seq} for row in rows]
         return found
 
-    def after(self, connection: Connection, number: int) -> Sequence[RowChange]:
-        """Return the changes behind *number*, in the order in which they happened."""
-        return [page.change(row) for row, page in self._entries(connection, number)]
+    def after(
+        self, connection: Connection, number: int, *, but: Collection[Table] = ()
+    ) -> Sequence[RowChange]:
+        """Return the changes behind *number*, in order, *but* those of some tables."""
+        return [page.change(row) for row, page in self._entries(connection, number, but)]
 
     def undo(self, connection: Connection, number: int) -> None:
         """Take back every change behind *number*, the latest first, and forget it."""
@@ -85,11 +106,31 @@ class Journal:
             for page in self._pages:
                 page.forget(connection, number)
         _set(connection, "number", number)
+        self._count_from(connection, number)
+
+    def _count_from(self, connection: Connection, number: int) -> None:
+        counted = self._counted.get(number)
+        if counted is None:
+            return
+        connection.execute(_FORGET_NUMBERS)
+        if counted:
+            connection.execute(_SET_NUMBER, counted)
+        self._counted = {at: known for at, known in self._counted.items() if at <= number}
+
+    def forget(self, connection: Connection, number: int) -> None:
+        """Let go of every change up to *number*, which then can be taken back no more."""
+        for page in self._pages:
+            page.forget_first(connection, number)
+        self._counted = {at: known for at, known in self._counted.items() if at >= number}
 
     def _entries(
-        self, connection: Connection, number: int
+        self, connection: Connection, number: int, but: Collection[Table] = ()
     ) -> list[tuple[Row[tuple[object, ...]], _Page]]:
-        found = [(row, page) for page in self._pages for row in page.entries(connection, number)]
+        if not self._places:
+            return []
+        written = connection.exec_driver_sql(self._places, {"number": number}).scalars()
+        pages = [self._pages[at] for at in written if self._tables[at] not in but]
+        found = [(row, page) for page in pages for row in page.entries(connection, number)]
         return sorted(found, key=lambda entry: entry[0].number)
 
 
@@ -132,6 +173,7 @@ class _Page:
             *(Column(f"old_{at}", column.type) for at, column in enumerate(self._columns)),
             *(Column(f"new_{at}", column.type) for at, column in enumerate(self._columns)),
         )
+        self._later = select(self._log).where(self._log.c.number > bindparam("number"))
 
     def set_up(self, connection: Connection) -> Iterator[str]:
         """Yield the statements that begin it."""
@@ -155,9 +197,14 @@ class _Page:
                 f"SELECT number, {list(Kind).index(kind)}, {given} FROM {_STATE}; END"
             )
 
+    @property
+    def place(self) -> str:
+        """Return where it is written down."""
+        return f"temp.{self._log.name}"
+
     def entries(self, connection: Connection, number: int) -> Sequence[Row[tuple[object, ...]]]:
         """Return what is written here behind *number*."""
-        return connection.execute(select(self._log).where(self._log.c.number > number)).all()
+        return connection.execute(self._later, {"number": number}).all()
 
     def change(self, row: Row[tuple[object, ...]]) -> RowChange:
         """Return what *row* says."""
@@ -203,3 +250,7 @@ class _Page:
     def forget(self, connection: Connection, number: int) -> None:
         """Remove what is written here behind *number*."""
         connection.execute(self._log.delete().where(self._log.c.number > number))
+
+    def forget_first(self, connection: Connection, number: int) -> None:
+        """Remove what is written here up to *number*."""
+        connection.execute(self._log.delete().where(self._log.c.number <= number))

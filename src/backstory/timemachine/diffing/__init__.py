@@ -1,0 +1,1 @@
+"""Diffing: what is another now, in a state by path and in read models by row."""

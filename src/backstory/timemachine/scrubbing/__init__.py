@@ -1,0 +1,1 @@
+"""Scrubbing: personal data out of events, so that equal stays equal and forms stay forms."""
