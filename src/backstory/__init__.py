@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backstory.core.errors import (
         AppendTooLarge,
         BackstoryError,
+        BisectStopped,
         CaptureDamaged,
         CaptureRefused,
         CaughtUpTimeout,
@@ -129,6 +130,8 @@ if TYPE_CHECKING:
     from backstory.telemetry.tracing import Tracing
     from backstory.timemachine.incidents.recording import Incidents
     from backstory.timemachine.session import Session
+    from backstory.timemachine.stepping.breakpoints import Breakpoint
+    from backstory.timemachine.stepping.running import run_until
     from backstory.timemachine.stepping.stepper import Step, Stepper
 
 __all__ = [
@@ -146,8 +149,10 @@ __all__ = [
     "Applying",
     "BackstoryError",
     "Batch",
+    "BisectStopped",
     "BlockingRepository",
     "BlockingStore",
+    "Breakpoint",
     "CaptureDamaged",
     "CaptureRefused",
     "CaughtUpTimeout",
@@ -266,6 +271,7 @@ __all__ = [
     "open_store",
     "pages",
     "rebuild",
+    "run_until",
     "serve_metrics",
     "start_logging",
     "system_clock",
@@ -284,6 +290,7 @@ _HOMES = {
     "backstory.core.errors": (
         "AppendTooLarge",
         "BackstoryError",
+        "BisectStopped",
         "CaptureDamaged",
         "CaptureRefused",
         "CaughtUpTimeout",
@@ -395,6 +402,8 @@ _HOMES = {
     "backstory.telemetry.tracing": ("Tracing",),
     "backstory.timemachine.incidents.recording": ("Incidents",),
     "backstory.timemachine.session": ("Session",),
+    "backstory.timemachine.stepping.breakpoints": ("Breakpoint",),
+    "backstory.timemachine.stepping.running": ("run_until",),
     "backstory.timemachine.stepping.stepper": ("Step", "Stepper"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

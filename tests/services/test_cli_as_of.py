@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +13,6 @@ import pytest
 from tests.servers.postgres import PostgresServer
 from tests.services.command import Outcome, backstory, in_terminal
 from tests.services.purses import APP, FOUR, Opened, Paid, stored
-
-GoBack = Callable[..., Outcome]
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "capture"])

@@ -36,6 +36,7 @@ def test_every_setting_has_a_flag_and_a_variable() -> None:
         "read_model": "memory:",
         "schema": "s",
         "log_format": "json",
+        "as_in_the_tutorial": "true",
     }
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     variables = {f"BACKSTORY_DEMO_{name.upper()}": value for name, value in values.items()}

@@ -131,6 +131,23 @@ async def opened_read_model(
         await model.close()
 
 
+@asynccontextmanager
+async def opened_live(url: str, schema: str) -> AsyncIterator[ReadModel]:
+    """Give the read model at *url* to look at: nothing is created or changed there.
+
+    Raises `ReadModelUnavailable` when it is a file that is not there.
+    """
+    from backstory.projections.opening import open_database
+    from backstory.projections.read_model import ReadModel
+
+    check_exists(url)
+    live = ReadModel(open_database(url, schema))
+    try:
+        yield live
+    finally:
+        await live.close()
+
+
 def check_exists(url: str) -> None:
     """Raise `ReadModelUnavailable` where *url* names a file that is not there."""
     from sqlalchemy.engine import make_url

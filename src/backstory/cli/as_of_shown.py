@@ -80,10 +80,10 @@ def write_counts(counts: Mapping[str, int], *, json: bool) -> None:
     if json:
         write_bytes(json_line(CountLine(table=name, rows=rows)) for name, rows in counts.items())
     elif is_terminal():
-        from rich.table import Table
+        from rich.table import Column, Table
 
-        table = Table("table", "rows", box=None, header_style="bold", pad_edge=False)
-        table.columns[1].justify = "right"
+        rows_column = Column("rows", justify="right")
+        table = Table("table", rows_column, box=None, header_style="bold", pad_edge=False)
         for name, rows in counts.items():
             table.add_row(visible(name), f"{rows:,}")
         console().print(table)

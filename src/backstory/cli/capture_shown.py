@@ -58,7 +58,8 @@ def say_capture(captured: Captured) -> None:
 def contents(manifest: CaptureManifest) -> list[str]:
     """Return what a capture holds, a line each."""
     kept = manifest.range
-    lines = [f"{counted(kept.events, 'event')} of {counted(kept.streams, 'stream')}"]
+    what = f"{counted(kept.events, 'event')} of {counted(kept.streams, 'stream')}"
+    lines = [f"{what}, from position {kept.first_position} to {kept.last_position}"]
     if manifest.snapshot is not None:
         lines.append(f"the snapshot at position {manifest.snapshot}")
     lines += [f"{name} had come to position {at}" for name, at in manifest.behind.items()]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from backstory.application import Application
-from backstory.cli.application import opened_read_model
+from backstory.cli.application import opened_live
 from backstory.cli.capture_shown import say_capture, write_capture_line
 from backstory.cli.exits import ExitCode
 from backstory.cli.fencing import fenced
@@ -128,7 +128,7 @@ class Capturing(msgspec.Struct, frozen=True):
         fails = None if self.fails is None else await self._judged(past, self.fails)
         wanted = Wanted(
             target=self.target,
-            choice=await self._choice(past),
+            choice=await self._choice(past, behind),
             behind=behind,
             parked=parked,
             snapshots=past.snapshots,
@@ -148,13 +148,13 @@ class Capturing(msgspec.Struct, frozen=True):
         judgement = await self._judge(past, name)
         return Judged(check=name, verdict=judgement.verdict, words=judgement.words)
 
-    async def _choice(self, past: Past) -> Choice:
+    async def _choice(self, past: Past, behind: Mapping[str, int]) -> Choice:
         streams, correlation, since = self.wish.streams, None, 0
         if self.wish.slice is not Slice.RELATED and self.wish.categories:
             message = "--category belongs to --slice related; the others hold every event needed"
             raise InvalidSetting(message)
         if self.wish.slice is Slice.RECENT:
-            since = await slice_since(past.history, past.snapshots)
+            since = await slice_since(self.application, past.history, past.snapshots, behind)
         elif self.wish.slice is Slice.RELATED:
             related, correlation = await self._related(past)
             streams = (*streams, *await streams_of(past.history, related))
@@ -180,7 +180,7 @@ class Capturing(msgspec.Struct, frozen=True):
         behind = dict(past.behind)
         if self.live.url is None:
             return behind, []
-        async with opened_read_model(self.live.url, self.live.schema, must_exist=True) as model:
+        async with opened_live(self.live.url, self.live.schema) as model:
             for one in self.application.projections:
                 position = await model.checkpoint(one.name)
                 if position < past.position:

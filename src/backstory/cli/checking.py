@@ -8,7 +8,7 @@ from typing import Never
 import msgspec
 
 from backstory.application import Application, Check
-from backstory.cli.application import opened_read_model
+from backstory.cli.application import opened_live
 from backstory.cli.as_of_shown import say_stand
 from backstory.cli.check_shown import write_judgements
 from backstory.cli.exits import ExitCode
@@ -67,7 +67,7 @@ class Checking(msgspec.Struct, frozen=True):
     async def _of_live(
         self, past: Past, checks: Sequence[Check[Never]], url: str
     ) -> Sequence[Judgement]:
-        async with opened_read_model(url, self.schema, must_exist=True) as model:
+        async with opened_live(url, self.schema) as model:
             return [await judge(check, self.application, past.history, model) for check in checks]
 
     async def _of_replay(self, past: Past, checks: Sequence[Check[Never]]) -> Sequence[Judgement]:

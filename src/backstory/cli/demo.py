@@ -42,8 +42,17 @@ SchemaName = Annotated[
     ),
 ]
 
+AsInTheTutorial = Annotated[
+    bool,
+    typer.Option(
+        "--as-in-the-tutorial",
+        help="Run the variant with the tutorial's two bugs: a restart doubles rows, and 201 is "
+        "answered before the event is stored. To practise on.",
+    ),
+]
 
-def demo(
+
+def demo(  # noqa: PLR0913 - one parameter for each option
     *,
     data: Data = Path("backstory-demo"),
     host: Host = "127.0.0.1",
@@ -52,12 +61,14 @@ def demo(
     read_model: ReadModel = None,
     schema: SchemaName = "eventsourcing",
     log_format: LogLines = LogFormat.TEXT,
+    as_in_the_tutorial: AsInTheTutorial = False,
 ) -> None:
     """Run the user service: POST /users, GET /users/NAME, and what happened to each.
 
     Ends in order on Ctrl-C or SIGTERM, with exit code 0; everything is still there the next time.
     """
-    from backstory.demo.run import run
+    from backstory.demo.as_in_the_tutorial.users import open_as_in_the_tutorial
+    from backstory.demo.run import open_event_sourced, run
     from backstory.demo.settings import DemoSettings
 
     settings = DemoSettings(
@@ -68,5 +79,7 @@ def demo(
         read_model=read_model,
         schema=schema,
         log_format=log_format,
+        as_in_the_tutorial=as_in_the_tutorial,
     )
-    raise typer.Exit(run(settings))
+    opening = open_as_in_the_tutorial if as_in_the_tutorial else open_event_sourced
+    raise typer.Exit(run(settings, opening=opening))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import Table
 
 from backstory.application import Application
-from backstory.cli.application import check_exists
+from backstory.cli.application import opened_live
 from backstory.cli.as_of_shown import say_stand
 from backstory.cli.diff_shown import write_paths, write_table
 from backstory.cli.exits import ExitCode
@@ -20,8 +19,6 @@ from backstory.cli.past import Past, opened_past
 from backstory.cli.replaying import replaying
 from backstory.cli.screen import say
 from backstory.core.errors import InvalidSetting
-from backstory.projections.opening import open_database
-from backstory.projections.read_model import ReadModel
 from backstory.timemachine.diffing.moments import Difference, diff_live, diff_moments
 from backstory.timemachine.diffing.values import diff_values
 from backstory.timemachine.states import States
@@ -142,7 +139,7 @@ class Diffing(msgspec.Struct, frozen=True, kw_only=True):
                     wanted = msgspec.structs.replace(past, behind={**past.behind, **positions})
                 return wanted.session(application, replay=replay, tell=tell)
 
-            async with _opened_live(url, self.schema) as live:
+            async with opened_live(url, self.schema) as live:
                 found = await diff_live(session, live, tables, ignore=self.ignore, most=self.limit)
         assert found.live is not None  # noqa: S101 - it was given
         self._say_live(application, found.live, past.position)
@@ -185,14 +182,3 @@ def _applied(
             )
             raise InvalidSetting(message)
     return found
-
-
-@asynccontextmanager
-async def _opened_live(url: str, schema: str) -> AsyncIterator[ReadModel]:
-    """Give the read model at *url*, in which nothing is created or changed."""
-    check_exists(url)
-    live = ReadModel(open_database(url, schema))
-    try:
-        yield live
-    finally:
-        await live.close()

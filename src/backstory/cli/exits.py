@@ -42,7 +42,7 @@ MEANINGS: Final = {
     "0": "done; also when the reader of the output had enough (as in `… | head`), and when a "
     "signal ends `watch`, `work` or `demo`",
     "1": "something is wrong: a fault was found, a revision was not as expected, a projection "
-    "failed, events are still parked",
+    "failed, events are still parked; a check fails; nothing is there that was looked for",
     "2": "a wrong option, argument, variable or input; a rebuild that is refused",
     "3": "the store cannot be reached, opened or written now; for `demo` also: the port is taken",
     "4": "the store, a snapshot or a capture is damaged, edited, of another program, or of a newer "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from backstory.cli.as_of_shown import say_stand
-from backstory.cli.envelope import json_line
+from backstory.cli.envelope import json_line, timestamp
 from backstory.cli.located_shown import MomentLine, in_words, moment_line
 from backstory.cli.screen import console, counted, is_terminal, say, visible, write_bytes, write_row
 from backstory.timemachine.bisecting import Verdict
@@ -100,10 +100,11 @@ def say_reproduction(done: Reproduction, past: Past) -> None:
 
 
 def say_differences(past: Past, application: Application) -> None:
-    """Say in what the code here differs from that of the capture."""
+    """Say where a capture is from, and in what the code here differs from what it ran with."""
     manifest = past.source.manifest
     if manifest is None:
         return
+    say(f"captured {timestamp(manifest.captured_at)} from {manifest.origin}")
     changed = [
         one.name
         for one in application.projections

@@ -10,6 +10,7 @@ import msgspec
 from backstory.application import Application, Check
 from backstory.cli.application import found_application, opened_read_model
 from backstory.cli.debugging import debug
+from backstory.cli.envelope import timestamp
 from backstory.cli.exits import ExitCode
 from backstory.cli.fencing import fenced
 from backstory.cli.frozen import serve_frozen
@@ -65,6 +66,9 @@ class Reproducing(msgspec.Struct, frozen=True, kw_only=True):
             say_moment(past.located)
             say_differences(past, application)
             incident = await self._incident(past)
+            if incident is not None:
+                happened = timestamp(incident.happened_at)
+                say(f"incident of {happened}: {incident.error}: {incident.message}")
             check = self._check(application, past, incident)
             done = await self._reproduced(application, past, check, incident)
             write_reproduction(done, past, json=self.json)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from backstory.application import Application
-from backstory.cli.application import opened_read_model
+from backstory.cli.application import opened_live
 from backstory.cli.envelope import json_line, timestamp
 from backstory.cli.exits import ExitCode
 from backstory.cli.fencing import fenced
@@ -57,7 +57,7 @@ class Snapshotting(msgspec.Struct, frozen=True, kw_only=True):
         return ExitCode.DONE
 
     async def _copy(self, past: Past, folder: Folder, url: str) -> None:
-        async with opened_read_model(url, self.schema, must_exist=True) as model:
+        async with opened_live(url, self.schema) as model:
             self._tell(await take_snapshot(self.application, past.source.store, model, folder))
 
     async def _replay(self, past: Past, folder: Folder) -> None:

@@ -84,7 +84,8 @@ class Tour:
         self._tell(scene.words)
         shown = shlex.join(["backstory", *scene.arguments])
         if scene.typed:
-            shown += f" <<< {shlex.quote(scene.typed.strip())}"
+            typed = scene.typed.replace("\n", "\\n")
+            shown = f"printf '{typed}' | {shown}"
         self._command(shown)
         done = subprocess.run(  # noqa: S603 - our own program
             [*_PROGRAM, *scene.arguments],

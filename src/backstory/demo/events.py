@@ -1,26 +1,29 @@
-"""What can happen to a user: the facts, and the names they are stored under for ever."""
+"""What can happen to a user: the facts, and the names they are stored under for ever.
+
+What is personal is marked, so that captures hold pseudonyms in its place.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from backstory import EventType, Schema
+from backstory import EventType, Personal, Schema
 
 
 class UserCreated(msgspec.Struct, frozen=True):
     """A user was created; `openedAt` is the time the request was decided, in ISO 8601."""
 
-    username: str
-    fullName: str  # noqa: N815 - the name in the stored JSON
+    username: Annotated[str, Personal]
+    fullName: Annotated[str, Personal]  # noqa: N815 - the name in the stored JSON
     openedAt: str  # noqa: N815 - the name in the stored JSON
 
 
 class UserRenamed(msgspec.Struct, frozen=True):
     """The user's full name changed."""
 
-    fullName: str  # noqa: N815 - the name in the stored JSON
+    fullName: Annotated[str, Personal]  # noqa: N815 - the name in the stored JSON
 
 
 class UserDeleted(msgspec.Struct, frozen=True):

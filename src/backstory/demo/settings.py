@@ -22,8 +22,8 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` and `read_model` are URLs; without one it is a file in the directory `data`. `schema`
     names the schema of the read model's tables where the database has schemas. `port` 0 takes any
-    free one. `log_format` is that of all that is written to stderr. Raises `InvalidSetting` for a
-    value that cannot work.
+    free one. `log_format` is that of all that is written to stderr. `as_in_the_tutorial` runs the
+    variant with the tutorial's bugs. Raises `InvalidSetting` for a value that cannot work.
     """
 
     data: Path = Path("backstory-demo")
@@ -33,6 +33,7 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
     read_model: str | None = None
     schema: str = "eventsourcing"
     log_format: LogFormat = LogFormat.TEXT
+    as_in_the_tutorial: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
@@ -69,6 +70,7 @@ _TEXTS: Final = {
     "read_model": "URL of the read model, in place of DATA/read-model.db",
     "schema": "schema of the read model's tables, where the database has schemas",
     "log_format": "what is written to stderr: text, or json for programs",
+    "as_in_the_tutorial": "run the variant with the tutorial's bugs, to practise on: true or false",
 }
 
 

@@ -65,7 +65,7 @@ async def _scattered(history: History, choice: Choice) -> AsyncIterator[Sequence
     if choice.slice is Slice.RECENT:
         touched = dict.fromkeys(choice.streams)
         # The event at the snapshot itself too: it proves of which log the snapshot is.
-        async for page in pages(history, Read(after=choice.since - 1, limit=MAX_LIMIT)):
+        async for page in pages(history, Read(after=max(choice.since - 1, 0), limit=MAX_LIMIT)):
             touched.update(dict.fromkeys(event.stream for event in page))
             yield page
         streams = touched

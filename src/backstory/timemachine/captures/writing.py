@@ -21,6 +21,7 @@ from backstory.core.events import RecordedEvent
 from backstory.core.history import History
 from backstory.core.read import Read
 from backstory.stores.sqlite.transcript import Transcript
+from backstory.timemachine.asof import NOBODY
 from backstory.timemachine.captures import archive
 from backstory.timemachine.captures.code import CodeVersion, code_version
 from backstory.timemachine.captures.hashing import RangeHash
@@ -40,6 +41,7 @@ from backstory.timemachine.captures.slice import Slice
 from backstory.timemachine.captures.slices import Choice, chosen_events
 from backstory.timemachine.incidents.incident import Incident
 from backstory.timemachine.snapshots.folder import Folder
+from backstory.timemachine.snapshots.manifest import mistrust
 from backstory.timemachine.snapshots.restoring import nearest
 
 Told = Callable[[int], None]
@@ -282,19 +284,33 @@ def _scrubbed(parked: KeptParked, scrubbing: Scrubbing | None) -> KeptParked:
     )
 
 
-async def slice_since(history: History, folder: Folder | None) -> int:
-    """Return the position of the snapshot that a recent slice begins with.
+async def slice_since(
+    application: Application,
+    history: History,
+    folder: Folder | None,
+    behind: Mapping[str, int] = NOBODY,
+) -> int:
+    """Return the position from which on events are needed beside the nearest snapshot.
 
-    Raises `CaptureRefused` when there is none.
+    That is where its slowest projection goes on: one that stopped had come no further than the
+    event that it stopped at. Raises `CaptureRefused` when there is no snapshot before what those
+    that lagged (*behind*) had applied, and when a projection could not begin with it.
     """
-    manifest = None if folder is None else await nearest(folder, history)
+    until = min(history.until, *behind.values()) if behind else history.until
+    manifest = None if folder is None else await nearest(folder, history.up_to(until))
     if manifest is None:
         message = (
             "a recent slice begins with a snapshot, and there is none before the moment; take "
             "some with `backstory snapshot`, and name their folder with --snapshots"
         )
         raise CaptureRefused(message)
-    return manifest.position
+    for name, reason in mistrust(manifest, application, application.projections).items():
+        message = (
+            f"{name!r} cannot begin with the snapshot at position {manifest.position} ({reason}), "
+            "and a recent slice does not hold its first events; take a new snapshot, or --slice all"
+        )
+        raise CaptureRefused(message)
+    return min(manifest.position, *(at for one in manifest.projections for at in one.positions))
 
 
 async def streams_of(history: History, events: Sequence[RecordedEvent]) -> tuple[str, ...]:

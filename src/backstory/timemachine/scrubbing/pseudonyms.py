@@ -97,23 +97,18 @@ class Pseudonyms:
         form = form_of(original)
         if form is not None:
             return form.written(self._moved(form.shape, form.parts, form.sizes))
+        scheme = _SCHEME.match(original) if ":" in original else None
+        if scheme is not None:
+            return self._after(scheme[0], original[scheme.end() :])
         if "@" in original and (mail := _MAIL.fullmatch(original)):
             return self._mail(mail[1], mail[2])
         if len(original) == 36 and _UUID.fullmatch(original):  # noqa: PLR2004 - a UUID is that long
             return self._uuid(original)
-        if ":" in original:
-            return self._with_colons(original)
-        return self._plain(original)
+        return self._plain(original, "groups " if _GROUPS.fullmatch(original) else "")
 
-    def _with_colons(self, original: str) -> str:
-        if _GROUPS.fullmatch(original):
-            return self._plain(original, "groups ")
-        scheme = _SCHEME.match(original)
-        if scheme is None:
-            return self._plain(original)
-        rest = original[scheme.end() :]
+    def _after(self, scheme: str, rest: str) -> str:
         again = _SCHEME.match(rest) is not None
-        return scheme[0] + (self._plain(rest, scheme[0]) if again else self._formed(rest))
+        return scheme + (self._plain(rest, scheme) if again else self._formed(rest))
 
     def _plain(self, original: str, domain: str = "") -> str:
         """Return a text of the same kind; one without a form never takes the place of one."""

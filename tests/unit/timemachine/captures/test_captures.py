@@ -22,6 +22,7 @@ from backstory.core.events import RecordedEvent
 from backstory.core.history import History
 from backstory.core.read import Read
 from backstory.core.store import EventStore
+from backstory.projections.projection import Projection
 from backstory.projections.read_model import ReadModel
 from backstory.stores.memory import MemoryStore
 from backstory.stores.open import open_store
@@ -40,6 +41,7 @@ from tests.unit.projections.members import (
     Renamed,
     append,
     join_all,
+    member_table,
     members_of,
     members_projection,
     schema,
@@ -184,7 +186,7 @@ async def test_a_capture_begins_with_its_snapshot(
     await take_snapshot(APPLICATION, store, model, folder)
     end = await append(store, "member-bob", Renamed("bob", "Bob B."))
     history = History(store, end)
-    since = await slice_since(history, folder)
+    since = await slice_since(APPLICATION, history, folder)
     choice = Choice(slice=Slice.RECENT, since=since)
     file = tmp_path / "bug.capture"
     made = await write_capture(APPLICATION, history, file, Wanted(choice=choice, snapshots=folder))
@@ -203,7 +205,28 @@ async def test_a_recent_slice_needs_a_snapshot(store: MemoryStore, tmp_path: Pat
     await join_all(store, NAMES)
     for folder in (None, Folder(str(tmp_path / "snapshots"))):
         with pytest.raises(CaptureRefused, match="backstory snapshot"):
-            await slice_since(History(store, 4), folder)
+            await slice_since(APPLICATION, History(store, 4), folder)
+
+
+async def test_a_recent_slice_fits_the_snapshot_it_begins_with(
+    store: MemoryStore, open_model: OpenModel, tmp_path: Path
+) -> None:
+    """One from before what a lagging projection had applied; none that it could not begin with."""
+    folder = Folder(str(tmp_path / "snapshots"))
+    await join_all(store, NAMES)
+    model = await open_model()
+    for at in (2, 4):
+        await project(APPLICATION, History(store, at), model)
+        await take_snapshot(APPLICATION, store, model, folder)
+    assert await slice_since(APPLICATION, History(store, 4), folder) == 4
+    assert await slice_since(APPLICATION, History(store, 4), folder, {"members": 3}) == 2
+    with pytest.raises(CaptureRefused, match="backstory snapshot"):
+        await slice_since(APPLICATION, History(store, 4), folder, {"members": 1})
+    other = msgspec.structs.replace(
+        APPLICATION, projections=(members_projection(), Projection("new", tables=[member_table]))
+    )
+    with pytest.raises(CaptureRefused, match="'new' cannot begin with the snapshot at position 4"):
+        await slice_since(other, History(store, 4), folder)
 
 
 async def test_a_related_slice_holds_whole_streams(store: MemoryStore, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from backstory.core.history import History
 from backstory.timemachine.asof import as_of, project
 from backstory.timemachine.captures.slice import Slice
 from backstory.timemachine.captures.slices import Choice
-from backstory.timemachine.captures.writing import Wanted, write_capture
+from backstory.timemachine.captures.writing import Wanted, slice_since, write_capture
 from backstory.timemachine.snapshots.folder import Folder
 from backstory.timemachine.snapshots.taking import take_snapshot
 from backstory.timemachine.sources import open_source
@@ -35,7 +35,8 @@ async def _capture(stored: Stored, models: Models, folder: Path, since: int, unt
     rolling = await models.empty()
     await project(APPLICATION, past.up_to(since), rolling)
     await take_snapshot(APPLICATION, stored.store, rolling, snapshots)
-    wanted = Wanted(choice=Choice(slice=Slice.RECENT, since=since), snapshots=snapshots)
+    choice = Choice(slice=Slice.RECENT, since=await slice_since(APPLICATION, past, snapshots))
+    wanted = Wanted(choice=choice, snapshots=snapshots)
     return (await write_capture(APPLICATION, past, folder / "recent", wanted)).path
 
 
@@ -45,7 +46,7 @@ async def _capture(stored: Stored, models: Models, folder: Path, since: int, unt
 async def test_a_capture_holds_what_the_events_say_at_every_position(
     places: Places, happened: list[Happened], data: st.DataObject
 ) -> None:
-    """Whether it holds every event, or begins with a snapshot, which may be the last position."""
+    """Whether it holds every event, or begins with a snapshot; also where projections stopped."""
     until = data.draw(st.integers(1, len(happened)))
     since = data.draw(st.integers(0, until))
     async with (

@@ -24,7 +24,7 @@ KEEP, DROP, PSEUDONYM = Treatment.KEEP, Treatment.DROP, Treatment.PSEUDONYM
 
 Name = NewType("Name", str)
 T = TypeVar("T")
-Amount = TypeAliasType("Amount", int)
+Amount = TypeAliasType("Amount", Annotated[int, Personal])
 
 
 @dataclass
@@ -114,8 +114,15 @@ class Paid(msgspec.Struct):
     by: Card | Cash | None
     pair: Pair
     page: Page[AsDataclass]
-    total: Annotated[Amount, msgspec.Meta(ge=0)]
+    total: Annotated[int, msgspec.Meta(ge=0)]
     way: tuple[Way, ...] = ()
+
+
+@dataclass
+class Priced:
+    """A field whose type has a name."""
+
+    price: Amount
 
 
 class Aliased(pydantic.BaseModel):
@@ -178,6 +185,11 @@ def test_marks_are_found_in_models_within_models() -> None:
         "*.plan": KEEP,
         "$keys": KEEP,
     }
+
+
+def test_a_name_for_a_type_is_looked_through() -> None:
+    """What stands behind the name counts."""
+    assert declared_fields(Priced)["price"].personal
 
 
 def test_a_type_that_holds_itself_is_personal_from_the_second_level_on() -> None:
