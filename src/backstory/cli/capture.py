@@ -61,6 +61,14 @@ ScrubKey = Annotated[
         help="The secret that pseudonyms are made with; a new one each time unless given.",
     ),
 ]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="VALUE",
+        help="Do not refuse the capture because a field that is kept holds this; may be repeated.",
+    ),
+]
 LiveReadModel = Annotated[
     str | None,
     typer.Option(
@@ -87,6 +95,7 @@ def capture(  # noqa: PLR0913 - one parameter for each option
     scrub: Scrub = None,
     no_scrub: NoScrub = False,
     scrub_key: ScrubKey = None,
+    allow: Allow = None,
     read_model: LiveReadModel = None,
     schema: SchemaName = SCHEMA,
     behind: Behind = None,
@@ -112,7 +121,7 @@ def capture(  # noqa: PLR0913 - one parameter for each option
         target_of(app),
         Path(out),
         SliceWish(slice_, tuple(streams or ()), tuple(categories or ()), most),
-        ScrubWish(scrub, scrub_key, none=no_scrub),
+        ScrubWish(scrub, scrub_key, none=no_scrub, allowed=tuple(allow or ())),
         Live(read_model, schema),
         fails=fails,
         json=json,

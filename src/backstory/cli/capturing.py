@@ -51,6 +51,7 @@ class ScrubWish(msgspec.Struct, frozen=True):
     policy: str | None
     key: str | None
     none: bool
+    allowed: tuple[str, ...]
 
 
 class SliceWish(msgspec.Struct, frozen=True):
@@ -111,13 +112,13 @@ class Capturing(msgspec.Struct, frozen=True):
                 held = [(one.stream.encode(), one.data, one.metadata) for one in page]
                 document = b"\n".join(part for parts in held for part in parts)
                 found += await asyncio.to_thread(scrubbing.leaks, document)
-        if found:
+        kept = [value for value in dict.fromkeys(found) if value not in self.scrub.allowed]
+        if kept:
             captured.path.unlink()
-            named = ", ".join(map(repr, list(dict.fromkeys(found))[:_NAMED]))
             message = (
-                f"{named} would still be in the capture: a field that is kept holds what another "
-                "one hides. Treat it too (--scrub), or keep everything (--no-scrub). No file is "
-                "left."
+                f"{', '.join(map(repr, kept[:_NAMED]))} would still be in the capture: a field "
+                "that is kept holds what another one hides. Treat it too (--scrub), or say that it "
+                "may be there (--allow). No file is left."
             )
             raise CaptureRefused(message)
 
