@@ -37,6 +37,19 @@ _WRITES: Final = "backstory_writes"
 _DEFAULT_BUSY_TIMEOUT: Final = 5.0
 _CACHE_KIB: Final = 16 * 1024
 _PAGES_IN_WAL: Final = 4_000
+# Rows of a read model come in any order of their keys; with SQLite's small defaults most of a
+# catch-up is spent on writing the same index pages again and again.
+_KEPT: Final = {
+    "journal_mode": "WAL",
+    "synchronous": "NORMAL",
+    "cache_size": f"-{_CACHE_KIB}",
+}
+# A copy that is made anew after a crash waits for no disk, and is written once, not twice.
+_THROWAWAY: Final = {
+    "journal_mode": "MEMORY",
+    "synchronous": "OFF",
+    "cache_size": f"-{4 * _CACHE_KIB}",
+}
 
 # The low byte of SQLite's result code: reasons that lie in the file, the disk or other processes.
 _UNAVAILABLE: Final = frozenset(
@@ -65,14 +78,15 @@ class SqliteDatabase:
     def __init__(self, url: URL, *, alone: bool = False) -> None:
         """Take `sqlite:///file.db`; `?busy_timeout=` gives the seconds to wait for a lock.
 
-        With *alone* a file has a single connection, too. Raises `InvalidSetting` for another
-        setting.
+        With *alone* a file has a single connection, too, and is nobody's but ours: it need not
+        survive a crash. Raises `InvalidSetting` for another setting.
         """
         in_memory = url.database in (None, "", ":memory:")
         self._file = None if in_memory else Path(str(url.database)).absolute()
         self._url = url
         self._timeout = _busy_timeout(url)
         self._single = alone or in_memory
+        self._alone_in_file = alone and not in_memory
         self._lock = threading.RLock() if self._single else None
         self._engine = self._create_engine(url.difference_update_query(["busy_timeout"]))
         self._writer = self._engine.execution_options(**{_WRITES: True})
@@ -111,11 +125,8 @@ class SqliteDatabase:
     def _set_up(self, connection: DBAPIConnection, _record: object) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        # Rows of a read model come in any order of their keys; with SQLite's small defaults most
-        # of a catch-up is spent on writing the same index pages again and again.
-        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        for name, value in (_THROWAWAY if self._alone_in_file else _KEPT).items():
+            cursor.execute(f"PRAGMA {name} = {value}")
         cursor.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_WAL}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
