@@ -129,6 +129,7 @@ if TYPE_CHECKING:
     from backstory.telemetry.requests import CorrelationMiddleware
     from backstory.telemetry.tracing import Tracing
     from backstory.timemachine.incidents.recording import Incidents
+    from backstory.timemachine.keeping import PastModels
     from backstory.timemachine.session import Session
     from backstory.timemachine.stepping.breakpoints import Breakpoint
     from backstory.timemachine.stepping.running import run_until
@@ -203,6 +204,7 @@ __all__ = [
     "ParkedEvents",
     "PartitionStatus",
     "PartitionsChanged",
+    "PastModels",
     "Personal",
     "Portal",
     "Power",
@@ -401,6 +403,7 @@ _HOMES = {
     "backstory.telemetry.requests": ("CorrelationMiddleware",),
     "backstory.telemetry.tracing": ("Tracing",),
     "backstory.timemachine.incidents.recording": ("Incidents",),
+    "backstory.timemachine.keeping": ("PastModels",),
     "backstory.timemachine.session": ("Session",),
     "backstory.timemachine.stepping.breakpoints": ("Breakpoint",),
     "backstory.timemachine.stepping.running": ("run_until",),

@@ -125,3 +125,46 @@ def test_the_future_is_refused(remembering: httpx.Client, name: str) -> None:
     answer = remembering.get(f"/users/{name}", params={"as_of": 2**40})
     assert answer.status_code == 400
     assert "the log ends at" in answer.json()["detail"]
+
+
+def test_the_list_is_answered_as_it_was(remembering: httpx.Client, name: str) -> None:
+    """At each position exactly what the list showed then, ids included, page by page."""
+    one, two = f"/users/{name}", f"{name}-2"
+    steps: list[tuple[str, str, dict[str, str] | None]] = [
+        ("POST", "/users", {"username": name, "fullName": "One"}),
+        ("POST", "/users", {"username": two, "fullName": "Two"}),
+        ("PATCH", one, {"fullName": "First"}),
+        ("DELETE", one, None),
+        ("POST", "/users", {"username": name, "fullName": "Again"}),
+    ]
+    shown: dict[int, list[object]] = {}
+    for method, path, body in steps:
+        answer = remembering.request(method, path, json=body)
+        at = answer.headers[POSITION]
+        shown[int(at)] = _all(remembering, "/users?limit=100", {POSITION: at})
+    for position in reversed(shown):
+        assert _all(remembering, f"/users?limit=100&as_of={position}") == shown[position]
+    last = max(shown)
+    assert _all(remembering, f"/users?limit=1&as_of={last}") == shown[last]
+    now = "2999-01-01T00:00:00+02:00"
+    assert _all(remembering, f"/users?limit=2&as_of={now}") == shown[last]
+
+
+def _all(client: httpx.Client, url: str, headers: dict[str, str] | None = None) -> list[object]:
+    users: list[object] = []
+    following: str | None = url
+    while following:
+        page = client.get(following, headers=headers or {}).json()
+        users += page["users"]
+        following = page["next"]
+    return users
+
+
+@pytest.mark.parametrize(("moment", "status"), [("soon", 400), (str(2**40), 400)])
+def test_a_list_of_no_moment_is_refused(
+    remembering: httpx.Client, moment: str, status: int
+) -> None:
+    """As for one user."""
+    answer = remembering.get("/users", params={"as_of": moment})
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/problem+json")

@@ -129,6 +129,10 @@ class CrudUsers:
         """Raise `NoHistory`."""
         raise NoHistory
 
+    async def page_as_of(self, moment: int | datetime, *, after: int, limit: int) -> NoReturn:  # noqa: ARG002 - the protocol's
+        """Raise `NoHistory`."""
+        raise NoHistory
+
     async def history(self, username: str, *, after: int, limit: int) -> Sequence[Entry]:  # noqa: ARG002 - the protocol's
         """Raise `NoHistory`."""
         raise NoHistory

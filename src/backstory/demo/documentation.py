@@ -196,8 +196,8 @@ page: Final = Documented(
     summary="List users",
     status_code=200,
     tags=["users"],
-    operation_class=_operation(_limit, _after, _position),
-    responses={200: _spec(UserPage, "One page."), **_problems(400, 503)},
+    operation_class=_operation(_limit, _after, _as_of, _position),
+    responses={200: _spec(UserPage, "One page."), **_problems(400, 404, 503)},
 )
 history: Final = Documented(
     summary="Tell what happened to a user",

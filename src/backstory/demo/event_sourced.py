@@ -14,6 +14,7 @@ from backstory import (
     Clock,
     Decision,
     EventStore,
+    PastModels,
     Read,
     ReadModel,
     RecordedEvent,
@@ -79,6 +80,7 @@ class EventSourcedUsers:
         worker = Worker(user_projection, schema=users.schema, store=store, read_model=read_model)
         telemetry.observe_worker(worker)
         self._follower = Follower(worker)
+        self._past = PastModels(users, store)
 
     @classmethod
     async def open(
@@ -175,6 +177,15 @@ class EventSourcedUsers:
         """Return users from the read model; see `Users.page`."""
         return await self._read_model.all(list_users, {"after": after, "most": limit}, into=_view)
 
+    async def page_as_of(
+        self, moment: int | datetime, *, after: int, limit: int
+    ) -> Sequence[UserView]:
+        """Return users from the read model as it was; see `Users.page_as_of`."""
+        if not isinstance(moment, datetime):
+            await self._check_position(moment)
+        async with self._past.at(moment) as read_model:
+            return await read_model.all(list_users, {"after": after, "most": limit}, into=_view)
+
     async def history(self, username: str, *, after: int, limit: int) -> Sequence[Entry]:
         """Return the events of the user's stream; see `Users.history`."""
         stream = self._repository.stream_of(username)
@@ -209,6 +220,7 @@ class EventSourcedUsers:
     async def close(self) -> None:
         """Finish the batch under way and close both databases; see `Users.close`."""
         await self._follower.stop()
+        await self._past.close()
         await self._store.close()
         await self._read_model.close()
 

@@ -91,12 +91,17 @@ class UserRoutes:
         return Response(None, headers=headers)
 
     async def page(self, request: Asked) -> Answer:
-        """List users in the order of their ids, page by page."""
+        """List users in the order of their ids, page by page, as they are or with `as_of` were."""
         limit = number_in(request, "limit", least=1, most=MAX_PAGE, default=_PAGE)
         after = number_in(request, "after", least=0, most=MAX_POSITION, default=0)
         await self._wait(request)
-        users = list(await self._users.page(after=after, limit=limit))
-        more = _link("/users", limit, users[-1].id) if len(users) == limit else None
+        as_of = request.query_params.get("as_of")
+        if as_of is None:
+            found = await self._users.page(after=after, limit=limit)
+        else:
+            found = await self._users.page_as_of(_moment(as_of), after=after, limit=limit)
+        users = list(found)
+        more = _link("/users", limit, users[-1].id, as_of) if len(users) == limit else None
         return Answer(UserPage(users, more), *_next(more))
 
     async def history(self, request: Asked) -> Answer:
@@ -143,8 +148,9 @@ def _moment(as_of: str) -> int | datetime:
         raise Refused(400, "invalid-moment", detail) from error
 
 
-def _link(path: str, limit: int, after: int | None) -> str:
-    return f"{path}?{urlencode({'limit': limit, 'after': after})}"
+def _link(path: str, limit: int, after: int | None, as_of: str | None = None) -> str:
+    moment = {} if as_of is None else {"as_of": as_of}
+    return f"{path}?{urlencode({'limit': limit, 'after': after, **moment})}"
 
 
 def _next(link: str | None) -> tuple[tuple[bytes, bytes], ...]:

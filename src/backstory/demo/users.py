@@ -121,6 +121,12 @@ class Users(Protocol):
         """Return the users whose number is beyond *after*, at most *limit*."""
         ...
 
+    async def page_as_of(
+        self, moment: int | datetime, *, after: int, limit: int
+    ) -> Sequence[UserView]:
+        """Return what `page` had returned then; raises `NoHistory` and `NoSuchPosition`."""
+        ...
+
     async def history(self, username: str, *, after: int, limit: int) -> Sequence[Entry]:
         """Return what happened to a user after that revision; raises `NoHistory`."""
         ...

@@ -71,6 +71,10 @@ class TutorialUsers:
         """Return the rows, doubled or not; see `Users.page`."""
         return await self._read_model.all(list_users, {"after": after, "most": limit}, into=_view)
 
+    async def page_as_of(self, moment: int | datetime, *, after: int, limit: int) -> NoReturn:  # noqa: ARG002 - the protocol's
+        """Raise `NoHistory`."""
+        raise NoHistory
+
     async def history(self, username: str, *, after: int, limit: int) -> Sequence[Entry]:  # noqa: ARG002 - not in the tutorial
         """Raise `NoHistory`."""
         raise NoHistory
