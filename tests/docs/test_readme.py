@@ -99,11 +99,20 @@ def test_the_two_commands_and_the_two_calls_show_the_user(tmp_path: Path) -> Non
     run(verify, tmp_path)
 
 
+def test_the_tour_is_the_command_that_the_readme_names(tmp_path: Path) -> None:
+    """It runs from anywhere, alone, to its end."""
+    _, _, _, tour, *_ = blocks("sh")
+    assert tour == ".venv/bin/backstory tour\n"
+    shown = run(tour.strip(), tmp_path)
+    assert shown.index("NOT REPRODUCED") < shown.rindex("REPRODUCED")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_with_both_in_postgresql_psql_shows_the_row(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
     """The same service, other URLs; what people look at is an ordinary table."""
-    _, calls, _, databases, *_ = blocks("sh")
+    _, calls, _, _, databases, *_ = blocks("sh")
     install, serve, look = databases.splitlines()
     assert install == ".venv/bin/pip install '.[postgres,telemetry]'"
     url, port = postgres.create(), _free_port()
