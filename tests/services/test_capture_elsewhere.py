@@ -55,6 +55,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.timeout(PATIENCE)
 def test_a_capture_reproduces_on_another_machine(elsewhere: Path, tmp_path: Path) -> None:
     """In a fresh virtualenv and folder, after the store is gone."""
     url = purses.stored(tmp_path / "events.db", purses.FOUR)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -35,8 +35,12 @@ class History:
         self._closed = asyncio.Event()
         # A power is recognised by its methods, so they are here only when they are there.
         if isinstance(store, Searching):
-            self.find = partial(self._find, store)
-            self.search = partial(self._search, store)
+            self.find: Callable[[UUID], Coroutine[object, object, RecordedEvent | None]] = partial(
+                self._find, store
+            )
+            self.search: Callable[[Sought], Coroutine[object, object, Sequence[RecordedEvent]]] = (
+                partial(self._search, store)
+            )
 
     @property
     def until(self) -> int:

@@ -44,7 +44,7 @@ class CheckQuestion:
     def __init__(self, check: Check[Never]) -> None:
         """Ask *check*."""
         self._check = check
-        self.name = check.name
+        self.name: str = check.name
 
     async def ask(self, session: Session, position: int) -> Judgement:
         """Return how the check stands."""
@@ -58,7 +58,7 @@ class QueryQuestion:
     def __init__(self, sql: str) -> None:
         """Ask *sql*; any row that it answers is a failure."""
         self._sql = sql
-        self.name = sql
+        self.name: str = sql
 
     async def ask(self, session: Session, position: int) -> Judgement:
         """Fail when the query answers a row; raises `InvalidSetting` when it is none."""
@@ -80,7 +80,7 @@ class CommandQuestion:
     def __init__(self, command: str) -> None:
         """Run *command* in a shell, with `{db}` and `{position}` put in."""
         self._command = command
-        self.name = command
+        self.name: str = command
 
     async def ask(self, session: Session, position: int) -> Judgement:
         """Return what the command says of a copy of the read models, which it may change.

@@ -25,7 +25,7 @@ class CatchUpFromTheStart:
         """Begin to follow *store*."""
         self._store = store
         self._read_model = read_model
-        self.position = 0
+        self.position: int = 0
         self._task = asyncio.create_task(self._run(), name="follower")
 
     @property

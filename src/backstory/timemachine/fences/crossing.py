@@ -41,8 +41,8 @@ class Crossing:
 
     def __init__(self, recorded: RecordedEvent, ledger: Ledger) -> None:
         """Answer as *recorded* asks for, and write leaks to *ledger*."""
-        self.recorded = recorded
-        self.knows_time = False
+        self.recorded: RecordedEvent = recorded
+        self.knows_time: bool = False
         self.seeded: tuple[Random, ...] = ()
         self._ledger = ledger
         self._chance: Random | None = None
