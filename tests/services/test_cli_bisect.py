@@ -80,7 +80,7 @@ def test_the_guilty_event_is_found_whatever_is_asked(events: str, asked: str) ->
     ]
     assert done.objects[0]["type"] == "paid"
     assert "changes 3 times" in done.err
-    assert f"backstory step {events} --at {FIRST}" in done.err
+    assert f"backstory step {events} --app {APP} --at {FIRST}" in done.err
 
 
 def test_it_works_on_postgresql_and_on_a_capture(tmp_path: Path, postgres: PostgresServer) -> None:

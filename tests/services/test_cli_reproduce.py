@@ -14,7 +14,8 @@ from typing import cast
 
 import pytest
 
-from backstory import Incidents, ReadModel, Repository, open_store
+from backstory import History, Incidents, ReadModel, Repository, open_store
+from backstory.timemachine.asof import project
 from tests.servers.postgres import PostgresServer
 from tests.services.command import Outcome, backstory, started
 from tests.services.purses import (
@@ -84,7 +85,7 @@ def test_without_a_check_whatever_fails_is_found(tmp_path: Path) -> None:
     assert verdict(done) == (0, "REPRODUCED")
     assert "handler\tpurses\tfails\tValueError: thirteen brings bad luck, in " in done.out
     assert "guilty: position 2" in done.err
-    assert f"backstory step {url} --at 2" in done.err
+    assert f"backstory step {url} --app {APP} --at 2" in done.err
     url = stored(tmp_path / "more.db", [("ann", Opened("Ann")), ("ann", Paid(666))])
     done = backstory("reproduce", url, "--app", APP)
     assert "fold\tpurse-ann\tfails\tOverflowError: nobody can count that far" in done.lines
@@ -260,3 +261,26 @@ def _post(url: str, name: str) -> None:
     request = urllib.request.Request(f"{url}/users", body, headers)  # noqa: S310 - our own address
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
         assert answer.status == 201
+
+
+async def fail_while_a_projection_lags(url: str) -> str:
+    """Let a check fail while the read model has seen two events; return the incident's moment."""
+    store = await open_store(url)
+    model = await ReadModel.open("sqlite://")
+    await project(app, History(store, 2), model)
+    incident = await Incidents(app, store, model).record(AssertionError("no"), check=DEBT)
+    await model.close()
+    await store.close()
+    return f"incident:{incident}"
+
+
+def test_an_incident_remembers_who_lagged(events: str, tmp_path: Path) -> None:
+    """What was seen then is seen again, also from the file."""
+    moment = asyncio.run(fail_while_a_projection_lags(events))
+    file = tmp_path / "bug.capture"
+    captured(events, file, "--at", moment)
+    for source in ((events, "--app", APP, "--at", moment), (str(file),)):
+        done = backstory("reproduce", *source)
+        assert verdict(done) == (6, "NOT REPRODUCED")
+        assert "purses lags: it had come to position 2" in done.err
+        assert "AssertionError: no" in done.err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -112,8 +112,8 @@ def _show(flip: Flip, event: RecordedEvent | None, words: str, *, first: bool) -
         screen.print(f"    (one of the events behind {flip.since} and up to {flip.position})")
 
 
-def say_searched(found: Bisected, seconds: float, source: str) -> None:
-    """Say how it was found, what that means, and what to type next."""
+def say_searched(found: Bisected, seconds: float, source: str, options: Sequence[str]) -> None:
+    """Say how it was found, what that means, and what to type next, with the same *options*."""
     asked = f"asked {counted(len(found.asked), 'time')}" if found.asked else "asked at every event"
     say(f"{asked}, {seconds:.1f} s")
     if len(found.flips) > 1:
@@ -121,4 +121,4 @@ def say_searched(found: Bisected, seconds: float, source: str) -> None:
             f"it changes {len(found.flips)} times, so it does not simply break once: look at each",
             style="yellow",
         )
-    say(f"next: backstory step {shlex.quote(source)} --at {found.first.position}")
+    say(f"next: backstory step {shlex.join([source, *options])} --at {found.first.position}")

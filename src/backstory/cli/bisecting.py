@@ -87,7 +87,9 @@ class Bisecting(msgspec.Struct, frozen=True):
                 return ExitCode.UNKNOWN
             events = {flip.position: await _event(past, flip.position) for flip in found.flips}
         write_flips(found, events, told, json=self.json)
-        say_searched(found, time.monotonic() - begun, where.source)
+        app = [] if self.app is None else ["--app", self.app]
+        options = app + ["--redeliver"] * self.redeliver
+        say_searched(found, time.monotonic() - begun, where.source, options)
         return ExitCode.DONE
 
     async def _search(

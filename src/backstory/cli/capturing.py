@@ -106,7 +106,8 @@ class Capturing(msgspec.Struct, frozen=True):
 
     async def _look_for_leaks(self, captured: Captured, scrubbing: Scrubbing) -> None:
         """Read the capture as a stranger would; refuse it when it holds what was to be hidden."""
-        found: list[str] = []
+        said = captured.manifest
+        found = [*scrubbing.leaks(msgspec.json.encode((said.parked, said.incident, said.fails)))]
         async with opened_past(str(captured.path)) as past:
             async for page in pages(past.history, Read(limit=MAX_LIMIT)):
                 held = [(one.stream.encode(), one.data, one.metadata) for one in page]

@@ -11,7 +11,7 @@ from backstory.cli.located_shown import in_words
 from backstory.cli.screen import say
 from backstory.core.errors import InvalidSetting
 from backstory.core.events import RecordedEvent
-from backstory.timemachine.incidents.repeating import command_of
+from backstory.timemachine.incidents.repeating import command_of, last_seen
 from backstory.timemachine.replay import Replay
 from backstory.timemachine.states import States
 from backstory.timemachine.stepping.stepper import Stepper
@@ -38,7 +38,8 @@ async def debug(
     """
     if incident is not None and incident.command is not None:
         states = States(application, past.history)
-        state = await states.at(incident.command.stream, past.position)
+        seen = await last_seen(incident.command, past.history)
+        state = await states.at(incident.command.stream, 0 if seen is None else seen.position)
         decider = application.deciders[incident.command.stream.partition("-")[0]]
         command = command_of(incident.command)
         value = None if state is None else state.value

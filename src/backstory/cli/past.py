@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from backstory.application import Application
     from backstory.core.history import History
+    from backstory.core.store import EventStore
     from backstory.timemachine.asof import Tell
     from backstory.timemachine.locating import Located
     from backstory.timemachine.moment import Moment
@@ -139,6 +140,7 @@ async def opened_past(
         located = await locate(opened.store, moment, around=around)
         whole = History(opened.store, await opened.store.head(), origin=opened.origin)
         folder = opened.snapshots if snapshots is None else Folder(snapshots)
+        lagged = {**opened.behind, **await _behind(opened.store, moment)}
         yield Past(
             source,
             moment,
@@ -146,7 +148,7 @@ async def opened_past(
             whole,
             located,
             folder,
-            {**opened.behind, **_positions(behind or ())},
+            {**lagged, **_positions(behind or ())},
         )
 
 
@@ -155,6 +157,16 @@ def _moment(text: str) -> Moment:
     from backstory.timemachine.moment import parse_moment
 
     return parse_moment(text, now=system_clock())
+
+
+async def _behind(store: EventStore, moment: Moment) -> Mapping[str, int]:
+    """Return how far projections had come, where the moment itself says so."""
+    from backstory.timemachine.incidents.incident import find_incident
+    from backstory.timemachine.moment import AtIncident
+
+    if not isinstance(moment, AtIncident):
+        return {}
+    return (await find_incident(store, moment.id)).behind
 
 
 def _positions(given: Sequence[str]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -83,14 +84,14 @@ def _how(finding: Finding) -> str:
     return f"{mark}: {finding.words}" if finding.words else mark
 
 
-def say_reproduction(done: Reproduction, past: Past) -> None:
-    """Say what stopped, and what to type next."""
+def say_reproduction(done: Reproduction, past: Past, options: Sequence[str]) -> None:
+    """Say what stopped, and what to type next, with the same *options*."""
     for stand in done.stands:
         say_stand(stand, past.position)
     failing = done.failing
     if failing is None:
         return
-    source = shlex.quote(past.place)
+    source = shlex.join([past.place, *options])
     if failing.event is not None:
         say(f"guilty: {in_words(failing.event)}", style="bold")
         say(f"next: backstory step {source} --at {failing.event.position}")

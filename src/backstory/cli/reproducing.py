@@ -72,13 +72,19 @@ class Reproducing(msgspec.Struct, frozen=True, kw_only=True):
             check = self._check(application, past, incident)
             done = await self._reproduced(application, past, check, incident)
             write_reproduction(done, past, json=self.json)
-            say_reproduction(done, past)
+            say_reproduction(done, past, self._options)
             await self._keep(application, past)
             if self.pdb:
                 await debug(application, past, done, incident, redeliver=self.redeliver)
             if self.serve is not None:
                 await serve_frozen(self.serve, application, past, stop, port=self.port)
         return _CODES[done.verdict]
+
+    @property
+    def _options(self) -> list[str]:
+        """Return the options that other commands take, too, as they were given."""
+        app = [] if self.app is None else ["--app", self.app]
+        return app + ["--redeliver"] * self.redeliver + ["--no-fences"] * self.unfenced
 
     def _application(self, past: Past) -> Application:
         """Return the application that was named, here or in the capture."""

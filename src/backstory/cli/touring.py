@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from backstory.cli.tour_service import UserService
 from backstory.core.errors import InvalidSetting
 
 _PACE: Final = 3.0
+_WIDTH: Final = 78
 _PROGRAM: Final = (sys.executable, "-m", "backstory")
 
 
@@ -104,7 +106,7 @@ class Tour:
     def _tell(self, words: str) -> None:
         self._pause()
         if is_terminal():
-            console().print(f"\n{words}", style="bold magenta")
+            console().print(f"\n{textwrap.fill(words, _WIDTH)}", style="bold magenta")
         else:
             write_row()
             write_row(f"# {words}")

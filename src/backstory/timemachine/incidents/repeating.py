@@ -44,7 +44,7 @@ async def repeat(
         message = f"application {application.name!r} has no decider for {command.stream!r}"
         raise InvalidSetting(message)
     value = command_of(command)
-    seen = await _seen(command, history)
+    seen = await last_seen(command, history)
     state = await states.at(command.stream, 0 if seen is None else seen.position)
     assert state is not None  # noqa: S101 - it has a decider
     around = nullcontext() if fence is None or seen is None else fence.around(seen)
@@ -61,7 +61,7 @@ async def repeat(
     return Repeated(Verdict.HOLDS, f"the command is decided without an error: {happened}")
 
 
-async def _seen(command: FailedCommand, history: History) -> RecordedEvent | None:
+async def last_seen(command: FailedCommand, history: History) -> RecordedEvent | None:
     """Return the last event that the command saw of its stream."""
     if command.revision is None:
         return None
