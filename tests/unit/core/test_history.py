@@ -11,6 +11,7 @@ from backstory.core.errors import StoreClosed, StoreReadOnly
 from backstory.core.events import NewEvent
 from backstory.core.history import History
 from backstory.core.read import BACKWARDS, Read
+from backstory.core.store import Searching, Sought
 from backstory.stores.memory import MemoryStore
 
 
@@ -77,3 +78,29 @@ async def test_closing_it_wakes_who_waits_and_leaves_the_store_open() -> None:
     assert await History(store, 2).up_to(1).head() == 1
     assert await History(store, 1).up_to(2).head() == 1
     await store.close()
+
+
+async def test_it_finds_what_the_store_finds_up_to_its_end() -> None:
+    """The power to search is the store's; what came later is not found."""
+    store = await store_of(9)
+    everything = await store.read(Read())
+    history = History(store, 4)
+    assert isinstance(history, Searching)
+    found = [await history.find(event.id) for event in everything]
+    assert found == [*everything[:4], *[None] * 5]
+    sought = Sought(words=("{",), until=99)
+    assert await history.search(sought) == everything[:4]
+    await history.close()
+    with pytest.raises(StoreClosed):
+        await history.find(everything[0].id)
+
+
+async def test_it_has_no_power_that_the_store_has_not() -> None:
+    """Nobody is promised a search that cannot be made."""
+
+    class Plain:
+        def __init__(self, store: MemoryStore) -> None:
+            self.append, self.read = store.append, store.read
+            self.head, self.wait, self.close = store.head, store.wait, store.close
+
+    assert not isinstance(History(Plain(await store_of(1)), 1), Searching)

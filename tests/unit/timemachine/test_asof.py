@@ -109,7 +109,7 @@ def rows_after(history: Sequence[tuple[str, NewEvent]], recorded: Sequence[datet
     return sorted(rows.values())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=15)
 @given(history=histories(), data=st.data())
 async def test_it_is_what_the_events_say_at_every_position(
     history: list[tuple[str, NewEvent]], data: st.DataObject

@@ -153,7 +153,7 @@ def operate(connection: Connection, what: str, number: int, other: object, prefi
         pass
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=80)
 @given(steps=st.lists(operations, max_size=20), back_to=st.data())
 def test_undoing_leads_back_to_every_earlier_state(
     steps: list[tuple[str, int, object, str]], back_to: st.DataObject

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backstory.core.errors import CaptureRefused, InvalidSetting
@@ -109,6 +109,7 @@ def test_a_policy_says_which_categories_are_personal() -> None:
     assert treating.stream("user-donald-le") == "user-donald-le"
 
 
+@settings(deadline=None, max_examples=80)
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=50))
 def test_the_name_of_a_stream_stays_one_that_a_store_takes(key: str) -> None:
     """A capture is a store."""
@@ -187,6 +188,7 @@ def test_what_is_dropped_leaves_a_value_that_the_type_can_take() -> None:
     assert scrubber(policy).event(moved).json() == {"to": {"street": "", "country": ""}}
 
 
+@settings(deadline=None, max_examples=80)
 @given(JSON)
 def test_any_document_keeps_its_shape(data: object) -> None:
     """Objects, lists, booleans and nulls are where they were."""
@@ -245,6 +247,7 @@ def test_a_value_that_survived_is_found() -> None:
     assert treating.leaks(b'{"username":"joined"}') == ()
 
 
+@settings(deadline=None, max_examples=80)
 @given(st.lists(st.text("abcdefghij", min_size=12, max_size=20), min_size=1, max_size=8))
 def test_every_marked_value_is_found_and_none_is_left(names: list[str]) -> None:
     """What was treated is never missed, and never there."""
