@@ -75,6 +75,7 @@ class AnswersTheEnd(MemoryStore):
         """Answer the end of the stream."""
         await super().append(stream, events, expected=expected)
         last = self._streams[stream].events[-1]
+        assert last is not None
         return Appended(stream, last.revision, last.position)
 
 
@@ -89,7 +90,9 @@ class TakesAPartForTheWhole(MemoryStore):
         known = held.revisions.get(events[0].id.bytes) if held and events else None
         if held is None or known is None:
             return await super().append(stream, events, expected=expected)
-        return Appended(stream, known, held.events[known].position)
+        first = held.events[known]
+        assert first is not None
+        return Appended(stream, known, first.position)
 
 
 class FollowsTheClock(MemoryStore):
@@ -212,7 +215,7 @@ class OneIdEverywhere(MemoryStore):
     ) -> Appended:
         """Look for the last id in the whole log."""
         for event in self._log:
-            if events and event.id_bytes == events[-1].id.bytes:
+            if event and events and event.id_bytes == events[-1].id.bytes:
                 return Appended(stream, event.revision, event.position)
         return await super().append(stream, events, expected=expected)
 

@@ -70,12 +70,17 @@ class TestBlocking(StoreContract):
     """The facade, over the store that can do most; checking a file is no business of a facade."""
 
     store_name = "blocking"
-    examples: ClassVar[int | None] = 100
+    examples: ClassVar[int | None] = 50
 
     @property
     def powers(self) -> frozenset[Power]:
         """Return the powers of the store behind the facade that need no method beyond the five."""
-        return POWERS["sqlite"] - {Power.VERIFIABLE, Power.SEARCHABLE}
+        return POWERS["sqlite"] - {
+            Power.VERIFIABLE,
+            Power.SEARCHABLE,
+            Power.LISTED,
+            Power.RETAINING,
+        }
 
     def url(self, place: Path) -> str:
         """Return the URL of a file in *place*."""

@@ -45,4 +45,4 @@ class TestPostgres18(PostgresContract):
     """The newest version."""
 
     version = 18
-    examples: ClassVar[int | None] = 80
+    examples: ClassVar[int | None] = 50

@@ -22,6 +22,7 @@ from backstory.core.errors import CaptureRefused, InvalidSetting
 from backstory.core.events import RecordedEvent
 from backstory.core.read import MAX_LIMIT, Read
 from backstory.core.reading import pages
+from backstory.explore.links import correlation_of
 from backstory.projections.parked_table import Which, find_parked
 from backstory.timemachine.bisecting import Verdict
 from backstory.timemachine.captures.code import code_version, folder_of
@@ -37,7 +38,7 @@ from backstory.timemachine.captures.writing import (
     write_capture,
 )
 from backstory.timemachine.checking import Judgement, judge, named_check
-from backstory.timemachine.correlating import correlated, correlation_of
+from backstory.timemachine.correlating import correlated
 from backstory.timemachine.incidents.incident import Incident, find_incident
 from backstory.timemachine.moment import AtIncident
 

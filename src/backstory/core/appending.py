@@ -20,6 +20,7 @@ from backstory.core.expected import (
     judge,
 )
 from backstory.core.names import MAX_APPEND_BYTES, MAX_APPEND_EVENTS, check_stream_name
+from backstory.core.retaining import TOMBSTONE_REVISION, StreamDeleted
 
 
 class StreamAppend(msgspec.Struct, frozen=True):
@@ -130,8 +131,10 @@ def settle(
     """Return None when the events are to be written, or the revision a first try gave the last one.
 
     *actual* is the stream's last revision (None: no stream), *ids* those of the append.
-    Raises `WrongExpectedRevision` when neither holds.
+    Raises `WrongExpectedRevision` when neither holds, `StreamDeleted` behind a tombstone.
     """
+    if actual == TOMBSTONE_REVISION:
+        raise StreamDeleted(stream)
     verdict = judge(expected, actual)
     if verdict is Verdict.WRITE:
         return None

@@ -11,6 +11,7 @@ BackstoryError
 │   └── AppendTooLarge
 ├── StoreError
 │   ├── WrongExpectedRevision
+│   ├── StreamDeleted
 │   ├── OutcomeUnknown
 │   ├── PowerMissing
 │   ├── StoreClosed
@@ -51,7 +52,8 @@ BackstoryError
 An error carries its facts as attributes and ends by saying what to do next. A class raised without
 a message uses the first paragraph of its own docstring (its name when it has none), so the two can
 never disagree.
-`WrongExpectedRevision` lives beside the rule that raises it, in `backstory.core.expected`.
+`WrongExpectedRevision` and `StreamDeleted` live beside their rules, in `backstory.core.expected`
+and `backstory.core.retaining`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ What each promise means is proved by the suite in `backstory.testing.contract`, 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum
 from typing import Final, Protocol, runtime_checkable
@@ -84,6 +85,8 @@ class Power(Enum):
     VERIFIABLE = "can check all it holds"
     SEVERAL = "appends to several streams, all or none"
     SEARCHABLE = "finds events by id and by words in their metadata"
+    LISTED = "lists its streams, categories and types by name"
+    RETAINING = "ends streams for good, and erases what nobody may read any more"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -178,5 +181,10 @@ async def append_several(store: EventStore, appends: Sequence[StreamAppend]) -> 
     Raises `PowerMissing` when the store has no such power.
     """
     if not isinstance(store, AppendingSeveral):
-        raise PowerMissing(store=type(store).__name__, power=Power.SEVERAL.value)
+        raise power_missing(store, Power.SEVERAL)
     return await store.append_several(appends)
+
+
+def power_missing(store: EventStore, power: Power) -> PowerMissing:
+    """Return the error of a *store* without *power*; it names the store that others observe."""
+    return PowerMissing(store=type(inspect.unwrap(store)).__name__, power=power.value)  # type: ignore[arg-type]  # any object may be wrapped

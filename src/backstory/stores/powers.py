@@ -10,7 +10,8 @@ from backstory.core.store import Power
 
 POWERS: Final[Mapping[str, frozenset[Power]]] = MappingProxyType(
     {
-        "memory": frozenset({Power.SEVERAL, Power.SEARCHABLE}),
+        "kurrentdb": frozenset({Power.DURABLE, Power.SHARED}),
+        "memory": frozenset({Power.SEVERAL, Power.SEARCHABLE, Power.LISTED, Power.RETAINING}),
         "postgres": frozenset(Power),
         "sqlite": frozenset(Power),
     }

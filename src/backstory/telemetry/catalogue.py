@@ -109,6 +109,15 @@ LEASES: Final = Metric(
     "backstory_leases", "gauge", "Partitions that this process holds a lease of.", ("projection",)
 )
 
+CONNECTIONS: Final = Metric(
+    "backstory_server_connections",
+    "gauge",
+    "Connections to `backstory serve` that are open, of either protocol.",
+)
+CALLS: Final = Metric(
+    "backstory_server_calls", "gauge", "gRPC calls under way, subscriptions included."
+)
+
 METRICS: Final = (
     APPEND_SECONDS,
     APPEND_EVENTS,
@@ -125,4 +134,7 @@ METRICS: Final = (
     PARKED,
     LEASES,
 )
-"""All of them, in the order of the documentation."""
+"""Those of stores and projections, in the order of the documentation."""
+
+SERVER_METRICS: Final = (CONNECTIONS, CALLS)
+"""Those that a server has beyond them."""

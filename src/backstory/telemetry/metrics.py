@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from backstory.core.listening import Applying, Commit
 from backstory.core.store import EventStore
@@ -60,6 +60,12 @@ class Metrics:
         """Measure every batch of *worker*, and show how it stands while it lives."""
         worker.around_batches(self.applying)
         self._standings.follow(asking(worker))
+
+    def observe_server(self, connections: Callable[[], int], calls: Callable[[], int]) -> None:
+        """Show how many *connections* and *calls* a server has, whenever somebody looks."""
+        for metric, count in ((catalogue.CONNECTIONS, connections), (catalogue.CALLS, calls)):
+            gauge = Gauge(metric.name, metric.meaning, registry=self.registry)
+            gauge.set_function(count)
 
     def committed(self, commit: Commit) -> None:
         """Count a transaction of a store."""

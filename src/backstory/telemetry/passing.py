@@ -9,6 +9,8 @@ from uuid import UUID
 from backstory.core.appending import StreamAppend
 from backstory.core.events import Appended, RecordedEvent
 from backstory.core.listening import Committing, OnCommit
+from backstory.core.listing import Listing, NameEnds, Names, StreamEnds
+from backstory.core.retaining import Retaining
 from backstory.core.store import (
     AppendingSeveral,
     EventStore,
@@ -20,6 +22,7 @@ from backstory.core.store import (
 )
 
 Item = TypeVar("Item")
+_List: TypeAlias = Callable[[Names], Coroutine[object, object, Sequence[Item]]]
 _AppendSeveral: TypeAlias = Callable[
     [Sequence[StreamAppend]], Coroutine[object, object, Sequence[Appended]]
 ]
@@ -31,6 +34,7 @@ class PassingStore:
     def __init__(self, store: EventStore) -> None:
         """Stand around *store*; closing this closes it."""
         self._store = store
+        self.__wrapped__: EventStore = store
         # A power is recognised by its method, so it is here only when it is there.
         if isinstance(store, Verifying):
             self.verify: Callable[[], AsyncIterator[Fault | int]] = store.verify
@@ -43,6 +47,13 @@ class PassingStore:
             self.search: Callable[[Sought], Coroutine[object, object, Sequence[RecordedEvent]]] = (
                 store.search
             )
+        if isinstance(store, Listing):
+            self.streams: _List[StreamEnds] = store.streams
+            self.categories: _List[NameEnds] = store.categories
+            self.types: _List[NameEnds] = store.types
+        if isinstance(store, Retaining):
+            self.tombstone: Callable[..., Coroutine[object, object, Appended]] = store.tombstone
+            self.erase: Callable[..., Coroutine[object, object, int]] = store.erase
         if isinstance(store, AppendingSeveral):
             self.append_several: _AppendSeveral = self._append_several
 

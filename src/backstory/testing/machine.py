@@ -51,7 +51,7 @@ T = TypeVar("T")
 STREAMS: Final = ("user-1", "user-2", "user", "users-1")
 TYPES: Final = ("a", "b", "c")
 IDS: Final = 12
-EXAMPLES_IN_CI: Final = 2_000
+EXAMPLES_IN_CI: Final = 300
 EXAMPLES: Final = 200
 
 _EVENTS: Final = tuple(

@@ -8,21 +8,15 @@ from uuid import UUID
 
 import msgspec
 
-from backstory.core import encoding
-from backstory.core.errors import CaptureRefused, InvalidEvent
-from backstory.core.events import CAUSATION, CORRELATION, RecordedEvent
+from backstory.core.errors import CaptureRefused
+from backstory.core.events import RecordedEvent
 from backstory.core.read import MAX_LIMIT, Read
 from backstory.core.reading import pages
 from backstory.core.store import MAX_WORDS, EventStore, Searching, Sought
+from backstory.explore.links import named_by, written_plainly
 
 MOST: Final = 10_000
 """Events that may belong together; more than that is no story that anybody could read."""
-
-
-def correlation_of(event: RecordedEvent) -> str | None:
-    """Return the correlation id of *event*, None without one."""
-    found = _meta(event, CORRELATION)
-    return found if isinstance(found, str) else None
 
 
 async def correlated(store: EventStore, correlation: str, until: int) -> Sequence[RecordedEvent]:
@@ -54,11 +48,7 @@ async def correlated(store: EventStore, correlation: str, until: int) -> Sequenc
 
 def _names(event: RecordedEvent) -> set[str]:
     """Return the ids by which others may be connected with *event*: its own, and those it has."""
-    return {str(event.id)} | _named_by(event)
-
-
-def _named_by(event: RecordedEvent) -> set[str]:
-    return {name for key in (CORRELATION, CAUSATION) if isinstance(name := _meta(event, key), str)}
+    return {str(event.id)} | named_by(event)
 
 
 async def _linked(
@@ -76,7 +66,7 @@ async def _linked(
     wanted = set(names)
     async for page in candidates:
         for event in page:
-            if wanted & _named_by(event) or str(event.id) in wanted:
+            if wanted & named_by(event) or str(event.id) in wanted:
                 yield event
 
 
@@ -101,20 +91,8 @@ async def searched(
             sought = msgspec.structs.replace(sought, **bound)
 
 
-def written_plainly(word: str) -> bool:
-    """Say whether JSON holds *word* as it is, where it escapes nothing that it need not."""
-    return word.isascii() and encoding.encode(word) == f'"{word}"'.encode()
-
-
 async def _called(store: Searching, name: str) -> RecordedEvent | None:
     try:
         return await store.find(UUID(name))
     except ValueError:
-        return None
-
-
-def _meta(event: RecordedEvent, name: str) -> object:
-    try:
-        return event.meta().get(name)
-    except InvalidEvent:
         return None

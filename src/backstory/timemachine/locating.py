@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
 from functools import singledispatch
 from typing import Final
 
 import msgspec
 
-from backstory.core.clock import to_microseconds
 from backstory.core.errors import MomentNotFound
 from backstory.core.events import RecordedEvent
 from backstory.core.read import BACKWARDS, Read
 from backstory.core.reading import pages
 from backstory.core.store import EventStore, Searching
-from backstory.timemachine.correlating import correlation_of, searched, written_plainly
+from backstory.explore.links import correlation_of, written_plainly
+from backstory.explore.moments import position_at
+from backstory.timemachine.correlating import searched
 from backstory.timemachine.incidents.incident import find_incident
 from backstory.timemachine.moment import (
     AtCorrelation,
@@ -130,22 +130,7 @@ async def _(moment: AtIncident, store: EventStore) -> int:
 
 @_position_of.register
 async def _(moment: AtTime, store: EventStore) -> int:
-    return await _position_at(store, moment.time)
-
-
-async def _position_at(store: EventStore, time: datetime) -> int:
-    """Return the position of the last event recorded at or before *time*, 0 without one."""
-    time_us = to_microseconds(time)
-    # All up to `low` was recorded by then, all from `high` on later. Positions need not be dense.
-    low, high = 0, await store.head() + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        page = await store.read(Read(after=middle - 1, before=high, limit=1))
-        if not page or page[0].recorded_us > time_us:
-            high = middle
-        else:
-            low = page[0].position
-    return low
+    return await position_at(store, moment.time)
 
 
 async def _first(

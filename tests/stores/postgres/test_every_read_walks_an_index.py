@@ -2,14 +2,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
 from backstory import BACKWARDS, FORWARDS, EventStore, Read
+from backstory.core.store import Sought
 from backstory.stores.postgres import PostgresStore
 from backstory.stores.postgres.group import Call
-from backstory.stores.postgres.queries import MOST_ARMS, kinds_call, log_call, stream_call
+from backstory.stores.postgres.queries import (
+    MOST_ARMS,
+    find_call,
+    kinds_call,
+    log_call,
+    search_call,
+    stream_call,
+)
 from tests.servers.postgres import VERSIONS
 from tests.stores.postgres.conftest import fill
 
@@ -23,6 +32,8 @@ def calls() -> Iterator[Call]:
     for direction in (FORWARDS, BACKWARDS):
         everything = Read(direction=direction, limit=10, after=5)
         yield log_call(everything)
+        sought = Sought(words=("a", "b"), until=50, newest_first=direction is BACKWARDS)
+        yield search_call(sought, sought.words)
         for types in ((), ("a", "b")):
             yield stream_call(replace(everything, stream="thing-1", types=types), "thing-1")
         for query in (
@@ -52,3 +63,16 @@ async def test_no_read_scans_or_sorts_the_log(store: EventStore) -> None:
         taken = set(steps(json.loads(plan)[0]["Plan"]))
         assert ("Seq Scan", "events") not in taken
         assert not {name for name, _ in taken} & OUT_OF_ORDER
+
+
+@pytest.mark.parametrize("postgres", VERSIONS, indirect=True, ids=str)
+async def test_an_id_is_found_without_looking_at_other_events(store: EventStore) -> None:
+    """Along the index of ids, not along the log with every id compared."""
+    assert isinstance(store, PostgresStore)
+    await fill(store, 60)
+    statement, values = find_call(uuid4())
+    explain = f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {statement}"
+    ((plan,),) = await store._pool.fetch(explain, *values)  # noqa: SLF001 - with its settings
+    assert "events_by_id" in plan
+    assert '"Filter"' not in plan
+    assert not {name for name, _ in steps(json.loads(plan)[0]["Plan"])} & OUT_OF_ORDER

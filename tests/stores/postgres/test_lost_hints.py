@@ -6,7 +6,7 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-from backstory import EventStore, Read, Subscription
+from backstory import EventStore, Read, StoreClosed, Subscription
 from tests.stores.postgres.conftest import PATIENCE, Connection, Open, connected, some_event, until
 
 SELDOM: Final = 15
@@ -132,3 +132,24 @@ async def test_many_appends_send_few_hints(postgres_url: str, opened: Open) -> N
         await store.close()
         await connection.execute("SELECT 1")
     assert 1 <= heard <= 2 + (monotonic() - began) * MOST_A_SECOND
+
+
+async def test_a_store_closed_while_it_begins_to_wait_listens_no_more(
+    postgres_url: str, opened: Open
+) -> None:
+    """Who waits asks for the head first; when the answer comes, the store may be closed."""
+    store = await opened(postgres_url)
+    async with connected(postgres_url) as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("LOCK TABLE backstory.events IN ACCESS EXCLUSIVE MODE")
+        waiting = asyncio.create_task(store.wait(0, PATIENCE))
+        await asyncio.sleep(0.05)
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0.05)
+        await transaction.rollback()
+        await asyncio.wait([waiting, closing], timeout=PATIENCE)
+        assert closing.done()
+        assert isinstance(waiting.exception(), StoreClosed)
+        await asyncio.sleep(0.05)
+        assert await listeners(other) == []

@@ -35,6 +35,7 @@ SECRET: Final = "do-not-tell"  # noqa: S105 - what no message may show
         ("host/db?connections=many", "connections"),
         ("host/db?poll_shortest=1&poll_longest=0.5", "poll_shortest is at most poll_longest"),
         ("host/db?busy_timeout=30", "busy_timeout is below answer_timeout"),
+        ("host/db?statement_timeout=0", "statement_timeout is from 0.001 to 3600, not 0"),
         ("host/db?notify=maybe", "notify"),
         ("host/db?sslmode=on", "sslmode is one of disable"),
         ("host/db?schema=", "a schema's name"),

@@ -26,7 +26,7 @@ class TestSqliteMadeBySchema1(StoreContract):
     """A file of the first schema keeps every promise."""
 
     store_name = "sqlite"
-    examples: ClassVar[int | None] = 200
+    examples: ClassVar[int | None] = 50
 
     def url(self, place: Path) -> str:
         """Return the URL of a copy of the old file in *place*."""

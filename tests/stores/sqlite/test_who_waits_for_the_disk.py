@@ -132,6 +132,7 @@ async def test_a_read_that_takes_long_is_broken_off_and_answered_by_a_thread(
     await fill(store, 1_000)
     query = Read(category="thing")
     quick = store._quick_reader  # noqa: SLF001 - who reads shows nowhere else
+    monkeypatch.setattr(quick_reader, "PATIENCE", 60.0)
     expected = quick.read(query)
     assert expected is not None
     assert len(expected) == 1_000

@@ -13,6 +13,7 @@ import pytest
 from backstory.core import errors
 from backstory.core.errors import BackstoryError, CommandRejected, StoreClosed, StoreFull
 from backstory.core.expected import NO_STREAM, WrongExpectedRevision
+from backstory.core.retaining import StreamDeleted
 
 EVENT = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 
@@ -21,6 +22,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "AppendTooLarge": {"size": 10_001, "limit": 10_000, "unit": "events"},
     "StoreVersionUnsupported": {"found": 9, "supported": 1, "place": "shop.db"},
     "WrongExpectedRevision": {"stream": "user-a", "expected": 3, "actual": 5},
+    "StreamDeleted": {"stream": "user-a"},
     "PowerMissing": {"store": "OtherStore", "power": "can check all it holds"},
     "UnknownEventType": {"type": "user-gone", "known": ("user-created",)},
     "UnknownSchemaVersion": {"type": "user-created", "version": 3, "known": 2},
@@ -81,7 +83,7 @@ def test_an_error_is_drawn_in_the_tree_of_the_module(cls: type[BackstoryError]) 
 def test_the_tree_draws_no_error_that_is_not_there() -> None:
     """A class that was removed is removed from the drawing too."""
     drawn = set(re.findall(r"── (\w+)", inspect.getdoc(errors) or ""))
-    assert drawn == {cls.__name__ for cls in ALL}
+    assert drawn == {cls.__name__ for cls in (*ALL, StreamDeleted, WrongExpectedRevision)}
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)

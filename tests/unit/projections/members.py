@@ -152,7 +152,7 @@ async def append(store: EventStore, stream: str, *values: object) -> int:
 async def until(condition: Callable[[], bool]) -> None:
     """Return as soon as *condition* holds."""
     while not condition():  # noqa: ASYNC110 - what is waited for has no event to wait on
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)  # and let threads have the interpreter
 
 
 async def members_of(read_model: ReadModel) -> Sequence[Values]:

@@ -145,7 +145,7 @@ async def test_readers_do_not_notice_that_their_connections_were_broken(
     await _worker(store, impatient, TWICE).catch_up()
     for _ in range(3):
         await asyncio.gather(*(names_of(impatient) for _ in range(8)))
-        assert await asyncio.to_thread(postgres.terminate, name_of(postgres_url)) > 1
+        assert await asyncio.to_thread(postgres.terminate, name_of(postgres_url)) >= 1
         answers = await asyncio.gather(*(names_of(impatient) for _ in range(8)))
         assert answers == [["ann"]] * 8
         await asyncio.to_thread(postgres.terminate, name_of(postgres_url))

@@ -16,7 +16,7 @@ from backstory.core.errors import HandlerFailed, InvalidInput, StoreClosed
 from backstory.core.expected import NO_STREAM, WrongExpectedRevision
 from backstory.core.listening import Committing
 from backstory.core.read import Read
-from backstory.core.store import AppendingSeveral, Verifying, append_several
+from backstory.core.store import AppendingSeveral, Power, Verifying, append_several, power_missing
 from backstory.projections.policy import Park
 from backstory.projections.projection import Projection, Write
 from backstory.projections.read_model import ReadModel
@@ -266,3 +266,11 @@ def test_a_metric_is_named_as_prometheus_wants_it(metric: Metric) -> None:
     assert bool(metric.buckets) == (metric.kind == "histogram")
     assert set(metric.labels) <= {"outcome", "projection", "partition"}
     assert metric.meaning.endswith(".")
+
+
+def test_a_missing_power_names_the_store_and_not_who_observes_it(
+    store: MemoryStore, metrics: Metrics
+) -> None:
+    """However many stand around it."""
+    observed = Metrics().observe_store(metrics.observe_store(store))
+    assert power_missing(observed, Power.VERIFIABLE).store == "MemoryStore"

@@ -13,9 +13,10 @@ from backstory.core.history import History
 from backstory.core.ids import uuid7
 from backstory.core.read import Read
 from backstory.core.store import EventStore
+from backstory.explore.links import correlation_of
 from backstory.stores.memory import MemoryStore
 from backstory.timemachine import correlating
-from backstory.timemachine.correlating import correlated, correlation_of
+from backstory.timemachine.correlating import correlated
 
 
 class Plain:

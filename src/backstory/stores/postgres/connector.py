@@ -94,24 +94,20 @@ class Connector:
             connection,
             settings=_sql(self._session(), local=True),
             pooled=self._pooled,
-            answer_timeout=settings.answer_timeout,
+            answer_timeout=settings.longest_answer,
         )
 
     def _session(self) -> Mapping[str, str]:
         """Return the server's settings for what we do; pg_temp last, so that it hides nothing."""
         schema = self._settings.schema.replace('"', '""')
+        longest = self._settings.longest_statement
         return {
             **_OURS,
             "search_path": f'"{schema}", pg_temp',
             "default_transaction_read_only": "off" if self._settings.writable else "on",
             "lock_timeout": str(int(self._settings.busy_timeout * 1000)),
-            # Whoever only looks leaves no query running when it goes away.
-            **({} if self._settings.writable else {"statement_timeout": self._answer_ms}),
+            **({} if longest is None else {"statement_timeout": str(round(longest * 1000))}),
         }
-
-    @property
-    def _answer_ms(self) -> str:
-        return str(int(self._settings.answer_timeout * 1000))
 
 
 def _sql(values: Mapping[str, str], *, local: bool = False) -> str:

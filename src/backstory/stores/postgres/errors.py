@@ -48,6 +48,7 @@ _FULL: Final = {"53100"}
 _NO_RIGHT: Final = {"42501"}
 _READ_ONLY: Final = {"25006"}
 _NOT_THERE: Final = {"3F000", "42P01", "42883", "42703"}
+_ENDED: Final = {"57014"}
 _DAMAGED: Final = {"XX001", "XX002"}
 _CONDITIONS: Final = {"25", "40", "53", "55", "57", "58"}
 """Classes of errors about the state of the server, not about a statement."""
@@ -98,6 +99,14 @@ _MEANINGS: Final[Sequence[tuple[AbstractSet[str], Callable[[str, str], StoreErro
         _NOT_THERE,
         lambda place, _: StoreUnavailable(
             f"{place} holds no event store; make it with `{COMMAND} URL`."
+        ),
+    ),
+    (
+        _ENDED,
+        lambda place, why: StoreUnavailable(
+            f"{place}: {why}. Nothing was stored. Where the server should work longer on one "
+            "statement, raise `statement_timeout` in the store's URL (for mode=ro it is "
+            "`answer_timeout` where it is not set)."
         ),
     ),
     (_DAMAGED, lambda place, why: StoreDamaged(f"{place} is damaged: {why}. Restore a backup.")),

@@ -18,6 +18,7 @@ from backstory.core.errors import BackstoryError, OutcomeUnknown
 from backstory.core.events import Appended, NewEvent
 from backstory.core.expected import ANY, STREAM_EXISTS, Expected, WrongExpectedRevision
 from backstory.core.names import category_of
+from backstory.core.retaining import TOMBSTONE_REVISION, StreamDeleted
 from backstory.stores.postgres import statements as sql
 from backstory.stores.postgres.link import Row
 
@@ -121,7 +122,7 @@ def values_of(part: Part, at_us: int | None) -> tuple[object, ...]:
     kinds = [numbers.setdefault(event.type, len(numbers) + 1) for event in events]
     return (
         stream,
-        _wanted(expected),
+        wanted_by(expected),
         list(numbers),
         kinds,
         *_columns(events),
@@ -146,7 +147,7 @@ def _values_of_group(group: Sequence[Pending], at_us: int | None) -> tuple[objec
         starts.append(len(events))
     return (
         streams,
-        [_wanted(expected) for _, _, expected in parts],
+        [wanted_by(expected) for _, _, expected in parts],
         starts,
         _firsts(streams),
         _together(group),
@@ -167,7 +168,8 @@ def _columns(events: Sequence[NewEvent]) -> tuple[list[UUID], list[str], list[st
     )
 
 
-def _wanted(expected: Expected) -> int:
+def wanted_by(expected: Expected) -> int:
+    """Return the number by which the server's functions know *expected*."""
     if isinstance(expected, int):
         return min(expected, _LARGEST)  # no stream is that long
     if expected is ANY:
@@ -207,6 +209,8 @@ def outcome_of(
     appended: list[Appended] = []
     for (stream, _, expected), revision, position in zip(parts, revisions, positions, strict=True):
         if position is None:
+            if revision == TOMBSTONE_REVISION:
+                return StreamDeleted(stream)
             return WrongExpectedRevision(stream=stream, expected=expected, actual=revision)
         appended.append(Appended(stream, revision or 0, position))
     return appended

@@ -54,6 +54,8 @@ class Hints:
 
     def listen(self) -> None:
         """See to it that hints are heard; a pooler in transaction mode lets none through."""
+        if self._closing.is_set():  # nobody would end it
+            return
         if self._wanted and self._listening is None and not self._connector.pooled:
             self._listening = asyncio.create_task(self._listen())
 

@@ -9,7 +9,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from backstory.core.errors import BackstoryError, InvalidInput, StoreBusy, StoreError
 from backstory.core.events import Appended
+from backstory.core.retaining import StreamDeleted
 from backstory.stores.postgres import statements as sql
+from backstory.stores.postgres.ending import may_be_ended
 from backstory.stores.postgres.errors import sqlstate_of, translated_error
 from backstory.stores.postgres.group import Part, outcome_of, values_of
 from backstory.stores.postgres.migrations import quoted
@@ -40,8 +42,9 @@ async def append_in(
 ) -> Appended:
     """Append *part* over *joined*, whose owner commits or rolls back.
 
-    Raises `WrongExpectedRevision`, after which the transaction can go on, and `StoreUnavailable`
-    and its kin, after which it can only be rolled back; nothing is written in either case.
+    Raises `WrongExpectedRevision`, after which the transaction can go on, and `StreamDeleted`,
+    `StoreUnavailable` and its kin, after which it can only be rolled back; nothing is written in
+    either case.
     """
     values = (*values_of(part, at_us), int(settings.busy_timeout * 1000))
     try:
@@ -49,7 +52,10 @@ async def append_in(
     except BackstoryError:
         raise
     except Exception as error:
-        raise _refused(error, settings.place) from error
+        cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's
+        if may_be_ended(cause):
+            raise StreamDeleted(part[0]) from error
+        raise _refused(cause, settings.place) from error
     outcome = outcome_of([part], row[:1], row[1:])
     if isinstance(outcome, BackstoryError):
         raise outcome
@@ -72,8 +78,7 @@ async def _ask(
     return await ask(joined, schema, values)
 
 
-def _refused(error: Exception, place: str) -> StoreError:
-    cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's
+def _refused(cause: BaseException, place: str) -> StoreError:
     if sqlstate_of(cause) in _STALE:
         return StoreBusy(
             "Others appended since your transaction took its snapshot: it is REPEATABLE READ or "

@@ -34,7 +34,9 @@ _LOG: Final = {
     forwards: f"{sql.ROW} WHERE {_WITHIN} {_order('e.position', forwards=forwards)} LIMIT $4"
     for forwards in _BOTH
 }
-_WITHIN_STREAM: Final = "e.stream = $5 AND e.revision > $2 AND e.revision < $3 AND e.position <= $6"
+_WITHIN_STREAM: Final = (
+    "e.stream = $5 AND e.revision > $2 AND e.revision <= $3 AND e.position <= $6"
+)
 _STREAM: Final = {
     forwards: f"{sql.ROW} WHERE {_WITHIN_STREAM} {_order('e.revision', forwards=forwards)} LIMIT $4"
     for forwards in _BOTH
@@ -54,6 +56,8 @@ _FILTERED_LOG: Final = {
         "k.category = $5 AND k.type = ANY($6::text[])",
     )
 }
+
+_FIND: Final = f"{sql.ROW} WHERE e.position = ANY(ARRAY({sql.FIND})) ORDER BY e.position LIMIT 1"
 
 
 @cache
@@ -101,7 +105,9 @@ def stream_call(query: Read, stream: str) -> Call:
     """Return what reads a page of *stream*."""
     until = _MAX_INTEGER if query.until is None else _clamped(query.until)
     forwards = query.direction is FORWARDS
-    bounds = _bounds(query.after, query.before)
+    low, high = _bounds(query.after, query.before)
+    # Up to and with, because the largest revision there is has the tombstone.
+    bounds = (low, high if query.before is None else high - 1)
     values = (share_of(query), *bounds, query.limit, stream, until)
     if query.types:
         return _STREAM_TYPES[forwards], (*values, category_of(stream), query.types)
@@ -145,7 +151,7 @@ def search_call(sought: Sought, words: Sequence[str]) -> Call:
 
 def find_call(event_id: UUID) -> Call:
     """Return what finds the earliest event with this id."""
-    return f"{sql.ROW} WHERE e.id = $2 ORDER BY e.position LIMIT 1", (MAX_PAGE_BYTES, event_id)
+    return _FIND, (MAX_PAGE_BYTES, event_id)
 
 
 def _condition(query: Read) -> tuple[str, tuple[object, ...]]:

@@ -11,7 +11,8 @@ def roles_sql(schema: str, *, appenders: Iterable[str], readers: Iterable[str]) 
     """Return the SQL that gives roles their rights, and makes those that are missing.
 
     A role made here cannot log in: grant it to the users who shall have its rights. An appender may
-    read, too. Nobody gets the right to write a table: the functions do it, with their owner's.
+    read, and end streams, too. Nobody gets the right to write a table: the functions do it, with
+    their owner's. Erasing is the owner's alone; grant `erase` to whom you will.
     """
     appending, reading = list(dict.fromkeys(appenders)), list(dict.fromkeys(readers))
     steps = [_made(role) for role in dict.fromkeys([*appending, *reading])]
@@ -22,7 +23,8 @@ def roles_sql(schema: str, *, appenders: Iterable[str], readers: Iterable[str]) 
             f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {quoted(role)};",
         ]
     steps += [
-        f"GRANT EXECUTE ON FUNCTION {name}.append, {name}.append_each TO {quoted(role)};"
+        f"GRANT EXECUTE ON FUNCTION {name}.append, {name}.append_each, {name}.tombstone "
+        f"TO {quoted(role)};"
         for role in appending
     ]
     return steps

@@ -20,11 +20,14 @@ _MODES: Final = {
 _TLS_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _TLS_FILES: Final = ("sslrootcert", "sslcert", "sslkey")
 _NAME_BYTES: Final = 63
+_HEARING: Final = 1.0
+"""Seconds that the server has to say that it ended a statement."""
 _BOUNDS: Final = {
     "connections": (1, 1_000),
     "connect_timeout": (0.1, 3_600),
     "busy_timeout": (0.001, 3_600),
     "answer_timeout": (0.1, 3_600),
+    "statement_timeout": (0.001, 3_600),
     "reconnect_timeout": (0, 3_600),
     "poll_shortest": (0.001, 60),
     "poll_longest": (0.001, 60),
@@ -41,10 +44,12 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     reads run at once. `connect_timeout` bounds one attempt to connect, `reconnect_timeout` how long
     a lost server is waited for. `busy_timeout` is how long an append waits for another's
     transaction, `answer_timeout` how long any answer is waited for before the connection counts as
-    lost. `notify` says whether other processes are told of appends at once; without it they look,
-    between every `poll_shortest` and every `poll_longest` seconds. `pooled` says whether a pooler
-    in transaction mode stands before the server; left alone the store finds out. `host` may be a
-    folder with a Unix socket; `sslmode` and its files are as for libpq.
+    lost. `statement_timeout` is how long the server works on one statement before it ends it; left
+    alone that is `answer_timeout` for `mode=ro`, and as the server has it otherwise. `notify` says
+    whether other processes are told of appends at once; without it they look, between every
+    `poll_shortest` and every `poll_longest` seconds. `pooled` says whether a pooler in transaction
+    mode stands before the server; left alone the store finds out. `host` may be a folder with a
+    Unix socket; `sslmode` and its files are as for libpq.
     """
 
     user: str | None = None
@@ -60,6 +65,7 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     reconnect_timeout: float = 10.0
     busy_timeout: float = 10.0
     answer_timeout: float = 30.0
+    statement_timeout: float | None = None
     notify: bool = True
     poll_shortest: float = 0.002
     poll_longest: float = 0.05
@@ -93,6 +99,23 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     def writable(self) -> bool:
         """Return whether appends are allowed."""
         return self.mode != "ro"
+
+    @property
+    def longest_statement(self) -> float | None:
+        """Return after how many seconds the server ends a statement, None: as it is set up itself.
+
+        Whoever only looks at a store must leave no query running there when it goes away.
+        """
+        if self.statement_timeout is None and not self.writable:
+            return self.answer_timeout
+        return self.statement_timeout
+
+    @property
+    def longest_answer(self) -> float:
+        """Return how long an answer is waited for, which is until the server has given up."""
+        if self.longest_statement is None:
+            return self.answer_timeout
+        return max(self.answer_timeout, self.longest_statement + _HEARING)
 
     @property
     def place(self) -> str:

@@ -10,14 +10,19 @@ from backstory.core.appending import StreamAppend, check_append, check_append_se
 from backstory.core.clock import Clock, system_clock, to_microseconds
 from backstory.core.errors import StoreClosed, StoreReadOnly
 from backstory.core.events import Appended, NewEvent, RecordedEvent
-from backstory.core.expected import ANY, Expected
+from backstory.core.expected import ANY, Expected, check_expected
 from backstory.core.listening import OnCommit
+from backstory.core.listing import NameEnds, Names, StreamEnds
+from backstory.core.names import check_stream_name
 from backstory.core.read import Read
+from backstory.core.retaining import check_before
 from backstory.core.store import Fault, Sought
 from backstory.stores.postgres.connector import Connector
+from backstory.stores.postgres.ending import Ender
 from backstory.stores.postgres.hints import Hints
 from backstory.stores.postgres.joining import append_in
 from backstory.stores.postgres.link import Link
+from backstory.stores.postgres.listing import categories_page, streams_page, types_page
 from backstory.stores.postgres.migrations import prepare
 from backstory.stores.postgres.pool import Pool
 from backstory.stores.postgres.reader import Reader
@@ -50,6 +55,7 @@ class PostgresStore:
         self._hints = Hints(connector, self._pool, settings)
         self._watcher = Watcher(self._pool, self._hints, settings)
         self._reader = Reader(self._pool)
+        self._ender = Ender(connector, settings.place)
         self._writer = Writer(connector, settings.place, clock=clock, on_head=self._note)
 
     @classmethod
@@ -111,6 +117,25 @@ class PostgresStore:
         self._hints.expect()  # nobody tells when the caller commits
         return appended
 
+    async def tombstone(self, stream: str, *, expected: Expected = ANY) -> Appended:
+        """End *stream* for good; see `Retaining.tombstone`."""
+        check_expected(expected)
+        check_stream_name(stream)
+        self._check_open()
+        self._check_writable()
+        at_us = None if self._clock is system_clock else to_microseconds(self._clock())
+        appended = await self._ender.end(stream, expected, at_us)
+        self._note(appended.position)
+        return appended
+
+    async def erase(self, stream: str, *, before: int) -> int:
+        """Erase the events of *stream* before a revision; see `Retaining.erase`."""
+        check_before(before)
+        check_stream_name(stream)
+        self._check_open()
+        self._check_writable()
+        return await self._ender.erase(stream, before)
+
     async def read(self, query: Read) -> Sequence[RecordedEvent]:
         """Return one page; see `EventStore.read`."""
         self._check_open()
@@ -125,6 +150,21 @@ class PostgresStore:
         """Return the events whose metadata hold one of the words; see `Searching.search`."""
         self._check_open()
         return await self._reader.search(sought)
+
+    async def streams(self, names: Names) -> Sequence[StreamEnds]:
+        """Return one page of the streams; see `Listing.streams`."""
+        self._check_open()
+        return await streams_page(self._pool, names)
+
+    async def categories(self, names: Names) -> Sequence[NameEnds]:
+        """Return one page of the categories; see `Listing.categories`."""
+        self._check_open()
+        return await categories_page(self._pool, names)
+
+    async def types(self, names: Names) -> Sequence[NameEnds]:
+        """Return one page of the event types; see `Listing.types`."""
+        self._check_open()
+        return await types_page(self._pool, names)
 
     async def head(self) -> int:
         """Return the newest position, 0 when there is none."""

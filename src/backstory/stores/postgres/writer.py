@@ -19,7 +19,10 @@ from backstory.core.clock import Clock, system_clock, to_microseconds
 from backstory.core.errors import BackstoryError, StoreClosed, StoreUnavailable
 from backstory.core.events import Appended
 from backstory.core.listening import Commit, OnCommit
+from backstory.core.retaining import StreamDeleted
+from backstory.stores.postgres import statements as sql
 from backstory.stores.postgres.connector import Connector
+from backstory.stores.postgres.ending import may_be_ended
 from backstory.stores.postgres.errors import NOT_CARRIED_OUT, concerns_all, translated_error
 from backstory.stores.postgres.group import Part, Pending, call_for, gather, outcomes_of
 from backstory.stores.postgres.link import Link, Row
@@ -103,6 +106,8 @@ class Writer:
                 # One of them may be what the server cannot take; the others shall not pay for it.
                 for pending in group:
                     await self._write(lane, [pending])
+            elif may_be_ended(error):
+                self._fail(group, await self._tombstone_met(lane, group, error))
             else:
                 self._fail(group, error)
         except BaseException as error:
@@ -130,6 +135,17 @@ class Writer:
                     raise
         message = f"{self._place} closes every connection at once. Nothing was stored; try again."
         raise StoreUnavailable(message)
+
+    async def _tombstone_met(
+        self, lane: _Lane, group: Sequence[Pending], error: Exception
+    ) -> Exception:
+        """Return what the error is when a stream of *group*, a lone append, has a tombstone."""
+        streams = [stream for stream, _, _ in group[0].parts]
+        try:
+            rows = await lane.link.fetch(sql.ENDED, streams) if lane.link else []
+        except Exception:  # noqa: BLE001 - then the first error has to do
+            return error
+        return StreamDeleted(rows[0][0]) if rows else error
 
     def _fail(self, group: Sequence[Pending], error: BaseException) -> None:
         """Tell each of *group* what *error* means for it."""

@@ -16,9 +16,16 @@ import msgspec
 from backstory.core import encoding
 from backstory.core.appending import settle
 from backstory.core.clock import Clock, to_microseconds
-from backstory.core.events import Appended, NewEvent
+from backstory.core.events import NO_METADATA, Appended, NewEvent
 from backstory.core.expected import Expected, Verdict, judge
+from backstory.core.ids import uuid7
 from backstory.core.names import category_of
+from backstory.core.retaining import (
+    STREAM_DELETED,
+    TOMBSTONE_REVISION,
+    StreamDeleted,
+    judge_ending,
+)
 from backstory.stores.sqlite import statements as sql
 
 _MOST_CACHED: Final = 100_000
@@ -45,13 +52,14 @@ class Transaction(msgspec.Struct):
     """Where the log and the streams of a group end, the time of all it records, and its rows.
 
     `ends` holds the last revision of each stream (None: no stream), `rows` what is still to be
-    inserted.
+    inserted, `erased` how many events the group erases.
     """
 
     head: int
     recorded_us: int
     ends: dict[str, int | None]
     rows: list[_Row]
+    erased: int = 0
 
 
 class Appender:
@@ -99,6 +107,8 @@ class Appender:
         """Return the answer to the first try of *part*, None when it is to be written."""
         stream, events, expected = part
         actual = transaction.ends[stream]
+        if actual == TOMBSTONE_REVISION:
+            raise StreamDeleted(stream)
         if judge(expected, actual) is Verdict.WRITE:
             return None
         ids = [event.id.bytes for event in events]
@@ -134,6 +144,26 @@ class Appender:
         transaction.head = position
         transaction.ends[stream] = revision
         return Appended(stream, revision, position)
+
+    def end(self, transaction: Transaction, stream: str, expected: Expected) -> Appended:
+        """Take the tombstone of *stream* in; raises as `judge_ending` does."""
+        judge_ending(stream, expected, transaction.ends[stream])
+        kind = self._kind_number(category_of(stream), STREAM_DELETED)
+        transaction.head += 1
+        transaction.ends[stream] = TOMBSTONE_REVISION
+        key = (transaction.head, stream, TOMBSTONE_REVISION, kind, transaction.recorded_us)
+        transaction.rows.append((*key, uuid7().bytes, NO_METADATA, NO_METADATA))
+        return Appended(stream, TOMBSTONE_REVISION, transaction.head)
+
+    def erase(self, transaction: Transaction, stream: str, before: int) -> int:
+        """Erase the events of *stream* before a revision; return how many there were."""
+        self.flush(transaction)
+        self._cursor.execute(sql.ERASE, (stream, before))
+        erased = self._cursor.connection.changes()
+        if erased:
+            self._cursor.execute(sql.NOTE_ERASED, (stream, erased))
+            transaction.erased += erased
+        return erased
 
     def _kind_number(self, category: str, event_type: str) -> int:
         known = self._kinds.get((category, event_type))

@@ -19,7 +19,8 @@ from backstory.core.clock import Clock
 from backstory.core.errors import BackstoryError, OutcomeUnknown, StoreBusy
 from backstory.core.events import Appended
 from backstory.core.expected import WrongExpectedRevision
-from backstory.stores.sqlite.appender import Appender, Part
+from backstory.core.retaining import StreamDeleted
+from backstory.stores.sqlite.appender import Appender, Part, Transaction
 from backstory.stores.sqlite.errors import translated_error
 from backstory.stores.sqlite.settings import SqliteSettings
 
@@ -39,6 +40,10 @@ class Pending(msgspec.Struct):
         """Return about how many bytes it writes."""
         return sum([len(event.data) for _, events, _ in self.parts for event in events])
 
+    def carry_out(self, appender: Appender, transaction: Transaction) -> Sequence[Appended]:
+        """Do within *transaction* what is asked for; raises when the streams do not allow it."""
+        return appender.append(transaction, self.parts)
+
     def answer(self) -> None:
         """Give the outcome to whoever waits."""
         if self.future.done():  # cancelled while it was written
@@ -47,6 +52,33 @@ class Pending(msgspec.Struct):
             self.future.set_exception(self.outcome or OutcomeUnknown())
         else:
             self.future.set_result(self.outcome)
+
+
+class Ending(Pending):
+    """A tombstone on its way; its one part has no events."""
+
+    def carry_out(self, appender: Appender, transaction: Transaction) -> Sequence[Appended]:
+        """End the stream."""
+        [(stream, _, expected)] = self.parts
+        return [appender.end(transaction, stream, expected)]
+
+
+class Erasing(Pending):
+    """An erasure on its way: of the one part's stream, before a revision."""
+
+    before: int = 0
+    erased: int = 0
+
+    @property
+    def size(self) -> int:
+        """Return more than the event loop takes upon itself: nobody knows how much it is."""
+        return 1 << 30
+
+    def carry_out(self, appender: Appender, transaction: Transaction) -> Sequence[Appended]:
+        """Erase, and remember how many events that were."""
+        [(stream, _, _)] = self.parts
+        self.erased = appender.erase(transaction, stream, self.before)
+        return []
 
 
 class GroupCommit:
@@ -121,11 +153,11 @@ class GroupCommit:
             before = transaction.head
             for pending in group:
                 try:
-                    pending.outcome = self._appender.append(transaction, pending.parts)
-                except WrongExpectedRevision as conflict:
+                    pending.outcome = pending.carry_out(self._appender, transaction)
+                except (WrongExpectedRevision, StreamDeleted) as conflict:
                     pending.outcome = conflict
             self._appender.flush(transaction)
-            committing = transaction.head != before
+            committing = transaction.head != before or transaction.erased > 0
             began = perf_counter()
             self._connection.execute("COMMIT" if committing else "ROLLBACK")
             self.seconds_at_disk = perf_counter() - began

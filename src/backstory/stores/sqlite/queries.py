@@ -69,7 +69,7 @@ _LOG: Final = {
     for forwards in (True, False)
 }
 _WITHIN_STREAM: Final = (
-    f"{sql.ROW} WHERE e.stream = ? AND e.revision > ? AND e.revision < ? AND e.position <= ?"
+    f"{sql.ROW} WHERE e.stream = ? AND e.revision > ? AND e.revision <= ? AND e.position <= ?"
 )
 _STREAM: Final = {
     forwards: f"{_WITHIN_STREAM} {_order('e.revision', forwards=forwards)} LIMIT ?"
@@ -88,6 +88,15 @@ def _bounds(after: int | None, before: int | None) -> tuple[int, int]:
     return _clamped(low), _clamped(high)
 
 
+def _revisions(query: Read) -> tuple[int, int]:
+    """Return the revision behind which *query* begins, and the last that it includes.
+
+    The largest there is has the tombstone.
+    """
+    low, high = _bounds(query.after, query.before)
+    return low, high if query.before is None else high - 1
+
+
 def _clamped(bound: int) -> int:
     return max(-1, min(bound, _MAX_INTEGER))
 
@@ -100,7 +109,7 @@ def _positions(query: Read) -> tuple[int, int]:
 def _stream_rows(connection: apsw.Connection, query: Read) -> _Rows:
     until = _MAX_INTEGER if query.until is None else _clamped(query.until)
     forwards = query.direction is FORWARDS
-    common = (query.stream, *_bounds(query.after, query.before), until)
+    common = (query.stream, *_revisions(query), until)
     if query.types:
         names = _listed(query.types)
         return connection.execute(_STREAM_TYPES[forwards], (*common, names, query.limit))

@@ -13,12 +13,16 @@ from backstory.core.appending import StreamAppend, check_append, check_append_se
 from backstory.core.clock import Clock, system_clock
 from backstory.core.errors import StoreClosed, StoreReadOnly
 from backstory.core.events import Appended, NewEvent, RecordedEvent
-from backstory.core.expected import ANY, Expected
+from backstory.core.expected import ANY, Expected, check_expected
 from backstory.core.listening import OnCommit
+from backstory.core.listing import NameEnds, Names, StreamEnds
+from backstory.core.names import check_stream_name
 from backstory.core.read import Read
+from backstory.core.retaining import check_before
 from backstory.core.store import Fault, Sought
 from backstory.stores.sqlite.connection import connect, prepare
 from backstory.stores.sqlite.errors import translated
+from backstory.stores.sqlite.listing import categories_page, streams_page, types_page
 from backstory.stores.sqlite.queries import read_page
 from backstory.stores.sqlite.quick_reader import QuickReader
 from backstory.stores.sqlite.reader import Readers
@@ -75,6 +79,20 @@ class SqliteStore:
         self._check_writable()
         return await self._writer.append([(p.stream, p.events, p.expected) for p in parts])
 
+    async def tombstone(self, stream: str, *, expected: Expected = ANY) -> Appended:
+        """End *stream* for good; see `Retaining.tombstone`."""
+        check_expected(expected)
+        check_stream_name(stream)
+        self._check_writable()
+        return await self._writer.end(stream, expected)
+
+    async def erase(self, stream: str, *, before: int) -> int:
+        """Erase the events of *stream* before a revision; see `Retaining.erase`."""
+        check_before(before)
+        check_stream_name(stream)
+        self._check_writable()
+        return await self._writer.erase(stream, before)
+
     async def read(self, query: Read) -> Sequence[RecordedEvent]:
         """Return one page; see `EventStore.read`."""
         self._check_open()
@@ -93,6 +111,21 @@ class SqliteStore:
         """Return the events whose metadata hold one of the words; see `Searching.search`."""
         self._check_open()
         return await self._readers.ask(partial(search_page, sought=sought))
+
+    async def streams(self, names: Names) -> Sequence[StreamEnds]:
+        """Return one page of the streams; see `Listing.streams`."""
+        self._check_open()
+        return await self._readers.ask(partial(streams_page, names=names))
+
+    async def categories(self, names: Names) -> Sequence[NameEnds]:
+        """Return one page of the categories; see `Listing.categories`."""
+        self._check_open()
+        return await self._readers.ask(partial(categories_page, names=names))
+
+    async def types(self, names: Names) -> Sequence[NameEnds]:
+        """Return one page of the event types; see `Listing.types`."""
+        self._check_open()
+        return await self._readers.ask(partial(types_page, names=names))
 
     async def head(self) -> int:
         """Return the newest position, 0 when there is none."""

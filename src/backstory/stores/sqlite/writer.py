@@ -26,9 +26,10 @@ from backstory.core.alarm import Alarm
 from backstory.core.clock import Clock
 from backstory.core.errors import StoreClosed
 from backstory.core.events import Appended
+from backstory.core.expected import ANY, Expected
 from backstory.core.listening import Commit, OnCommit
 from backstory.stores.sqlite.appender import Part
-from backstory.stores.sqlite.group import GroupCommit, Pending
+from backstory.stores.sqlite.group import Ending, Erasing, GroupCommit, Pending
 from backstory.stores.sqlite.pace import Pace
 from backstory.stores.sqlite.settings import SqliteSettings
 
@@ -73,12 +74,26 @@ class Writer:
 
     def append(self, parts: Sequence[Part]) -> asyncio.Future[Sequence[Appended]]:
         """Write the events of *parts*, all or none; the result is there once they are on disk."""
+        return self._gather(Pending(parts, asyncio.get_running_loop().create_future()))
+
+    async def end(self, stream: str, expected: Expected) -> Appended:
+        """End *stream* with a tombstone, and answer once that is on disk."""
+        future = asyncio.get_running_loop().create_future()
+        [appended] = await self._gather(Ending(((stream, (), expected),), future))
+        return appended
+
+    async def erase(self, stream: str, before: int) -> int:
+        """Erase the events of *stream* before a revision, and answer how many there were."""
+        future = asyncio.get_running_loop().create_future()
+        erasing = Erasing(((stream, (), ANY),), future, before=before)
+        await self._gather(erasing)
+        return erasing.erased
+
+    def _gather(self, pending: Pending) -> asyncio.Future[Sequence[Appended]]:
         if self._closed:
             raise StoreClosed
-        loop = asyncio.get_running_loop()
         if not self._gathered:
-            loop.call_soon(self._turn)
-        pending = Pending(parts, loop.create_future())
+            asyncio.get_running_loop().call_soon(self._turn)
         self._gathered.append(pending)
         return pending.future
 

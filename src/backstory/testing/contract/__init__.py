@@ -17,11 +17,13 @@ from backstory.testing.contract.durability import DurabilityTopic
 from backstory.testing.contract.expected_revision import ExpectedRevisionTopic
 from backstory.testing.contract.idempotent_retry import IdempotentRetryTopic
 from backstory.testing.contract.input_refused import InputRefusedTopic
+from backstory.testing.contract.listing_names import ListingNamesTopic
 from backstory.testing.contract.modelled import ModelledTopic
 from backstory.testing.contract.ordering import OrderingTopic
 from backstory.testing.contract.paging import PagingTopic
 from backstory.testing.contract.reading import ReadingTopic
 from backstory.testing.contract.recorded_time import RecordedTimeTopic
+from backstory.testing.contract.retaining import RetainingTopic
 from backstory.testing.contract.searching import SearchingTopic
 from backstory.testing.contract.several import SeveralTopic
 from backstory.testing.contract.several_repeated import SeveralRepeatedTopic
@@ -55,6 +57,8 @@ class StoreContract(
     SeveralTogetherTopic,
     VerifyingTopic,
     SearchingTopic,
+    ListingNamesTopic,
+    RetainingTopic,
     ModelledTopic,
 ):
     """The whole contract; see `Topic` for what a store says of itself."""

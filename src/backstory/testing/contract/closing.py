@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -35,6 +35,13 @@ def held() -> tuple[int, set[str]]:
     files = len(list(OPEN_FILES.iterdir())) if OPEN_FILES.exists() else 0
     names = {f"{thread.name} {thread.ident}" for thread in threading.enumerate()}
     return files, {name for name in names if not name.startswith("asyncio")}
+
+
+def _grown(seen: Sequence[tuple[int, set[str]]]) -> bool:
+    """Say whether the process holds more than it did at first, of what was *seen*."""
+    files, threads = held()
+    most_files = max(files for files, _ in seen[:3])
+    return files > most_files or len(threads) > max(len(names) for _, names in seen[:3])
 
 
 class ClosingTopic(Topic):
@@ -125,12 +132,15 @@ class ClosingTopic(Topic):
 
     async def test_closing_lets_go_of_threads_and_files(self, opener: Opener) -> None:
         """A store opened, used and closed many times leaves nothing behind."""
-        before = None
-        for _ in range(5):
+        seen: list[tuple[int, set[str]]] = []
+        for _ in range(6):
             store = await opener.open()
             await append_each(store, "user-1", 3)
             await all_of(store)
             await store.wait(10**6, 0)
             await store.close()
-            before = before or held()
-        assert held() == before
+            seen.append(held())
+        # A library may close its files a moment later, but it does close them.
+        async with asyncio.timeout(SOON):
+            while _grown(seen):  # noqa: ASYNC110 - nobody tells when it is done
+                await asyncio.sleep(0.02)

@@ -16,7 +16,8 @@ from backstory.testing.contract.ordering import write
 from backstory.testing.contract.topic import Topic
 from backstory.testing.samples import all_of, append_each, fact, facts
 
-SOON = 10.0
+SOON = 30.0
+"""Seconds; a hundred followers of a server on a busy machine take some."""
 WRITERS = 8
 QUERIES = {
     "one by one": Read(limit=1),
@@ -114,10 +115,12 @@ class SubscribingTopic(Topic):
         await anext(subscription)
         for number in range(4, 10):
             following = asyncio.ensure_future(anext(subscription))
-            await asyncio.sleep(0.01)
-            assert subscription.state is State.LIVE
-            await store.append("user-1", [fact()])
             async with asyncio.timeout(SOON):
+                while True:
+                    await asyncio.sleep(0.01)
+                    if subscription.state is State.LIVE:
+                        break
+                await store.append("user-1", [fact()])
                 batch = await following
             assert [event.position for event in batch.events] == [number]
         await subscription.close()

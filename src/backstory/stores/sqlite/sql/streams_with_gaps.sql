@@ -1,4 +1,5 @@
--- Which streams do not count their revisions 0, 1, 2 …, or not in the order of the log?
+-- Which streams do not count their revisions on by one, from the number of events that were erased, or
+-- not in the order of the log? The tombstone, whose revision is the largest there is, is not counted.
 SELECT g.stream, g.events, g.last
 FROM (
     SELECT
@@ -9,8 +10,10 @@ FROM (
             stream, revision, position,
             lag(position) OVER (PARTITION BY stream ORDER BY revision) AS earlier
         FROM events
+        WHERE revision < 9223372036854775807
     )
     GROUP BY stream
 ) AS g
-WHERE g.last <> g.events - 1 OR g.first <> 0 OR g.disordered > 0
+LEFT JOIN erased AS r ON r.stream = g.stream
+WHERE g.last <> g.first + g.events - 1 OR g.first <> coalesce(r.events, 0) OR g.disordered > 0
 LIMIT 100

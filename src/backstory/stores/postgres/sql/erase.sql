@@ -1,0 +1,2 @@
+-- How many events of this stream are erased?
+SELECT erase($1, $2)

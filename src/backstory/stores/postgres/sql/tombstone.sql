@@ -1,0 +1,2 @@
+-- What becomes of this tombstone?
+SELECT revision, position FROM tombstone($1, $2, $3, $4)
