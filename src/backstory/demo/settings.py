@@ -62,6 +62,11 @@ class DemoSettings(msgspec.Struct, frozen=True, kw_only=True):
         return f"sqlite:///{self.data / name}"
 
 
+_TUTORIAL: Final = {
+    "ESDB_CONNECTION_STRING": "store",
+    "DATABASE_URL": "read_model",
+    "DATABASE_SCHEMA": "schema",
+}
 _TEXTS: Final = {
     "data": "directory of the events and the read model, created when missing",
     "host": "the address to listen on",
@@ -72,6 +77,19 @@ _TEXTS: Final = {
     "log_format": "what is written to stderr: text, or json for programs",
     "as_in_the_tutorial": "run the variant with the tutorial's bugs, to practise on: true or false",
 }
+
+
+def tutorial_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that *environment* gives under the names of the tutorial.
+
+    `ESDB_CONNECTION_STRING` is the event store, `DATABASE_URL` the read model, `DATABASE_SCHEMA`
+    its schema. Whatever is said in our own way goes before.
+    """
+    return {
+        name: environment[variable]
+        for variable, name in _TUTORIAL.items()
+        if environment.get(variable)
+    }
 
 
 def settings_from(
@@ -99,6 +117,7 @@ def settings_from(
         if (value := given[name] if given[name] is not None else environment.get(variable))
         is not None
     }
+    values = {**tutorial_settings(environment), **values}
     try:
         return msgspec.convert(values, DemoSettings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:

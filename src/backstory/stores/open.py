@@ -16,7 +16,9 @@ async def open_store(url: str, *, clock: Clock = system_clock) -> EventStore:
 
     - `memory:` is an empty store in memory;
     - `sqlite:///relative/file.db`, `sqlite:////absolute/file.db` is one SQLite file;
-    - `postgresql://user:password@host:port/database` is a schema of a PostgreSQL database.
+    - `postgresql://user:password@host:port/database` is a schema of a PostgreSQL database;
+    - `esdb://host:2113?tls=false`, `kurrentdb+discover://name` is a KurrentDB or EventStoreDB
+      server or cluster, with the settings of its official clients.
 
     Query parameters are the store's settings (`?busy_timeout=10`). Raises `InvalidSetting` for
     another scheme or an unknown setting, `StoreUnavailable` when the place cannot be opened,
@@ -37,9 +39,11 @@ async def open_store(url: str, *, clock: Clock = system_clock) -> EventStore:
         return await SqliteStore.open(url, clock=clock)
     if scheme in {"postgresql", "postgres"}:
         return await _postgres_store(url, clock)
+    if scheme.partition("+")[0] in {"esdb", "kurrentdb", "kdb"}:
+        return await _kurrent_store(url)
     message = (
         f"no event store speaks {scheme!r}: use sqlite:///file.db, "
-        "postgresql://host/database or memory:"
+        "postgresql://host/database, esdb://host:2113 or memory:"
     )
     raise InvalidSetting(message)
 
@@ -53,3 +57,14 @@ async def _postgres_store(url: str, clock: Clock) -> EventStore:
         message = "an event store on PostgreSQL needs its driver: pip install 'backstory[postgres]'"
         raise InvalidSetting(message) from error
     return await PostgresStore.open(url, clock=clock)
+
+
+async def _kurrent_store(url: str) -> EventStore:
+    try:
+        from backstory.stores.kurrentdb import KurrentStore
+    except ModuleNotFoundError as error:
+        if error.name not in {"kurrentdbclient", "grpc"}:
+            raise
+        message = "an event store on KurrentDB needs its client: pip install 'backstory[kurrentdb]'"
+        raise InvalidSetting(message) from error
+    return await KurrentStore.open(url)
