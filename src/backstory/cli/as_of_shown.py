@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from backstory.cli.envelope import json_line
-from backstory.cli.screen import console, counted, is_terminal, say, visible, write_bytes, write_row
+from backstory.cli.screen import console, counted, is_terminal, say, write_bytes, write_row
 from backstory.cli.values import json_of, raw
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from backstory.timemachine.asof import AsOf, Stand

@@ -10,8 +10,9 @@ import msgspec
 
 from backstory.cli.check_shown import MARKS
 from backstory.cli.envelope import compact, json_line, timestamp
-from backstory.cli.screen import console, counted, is_terminal, say, visible, write_bytes, write_row
+from backstory.cli.screen import console, counted, is_terminal, say, write_bytes, write_row
 from backstory.core.errors import InvalidEvent
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from backstory.core.events import RecordedEvent

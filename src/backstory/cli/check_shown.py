@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from backstory.cli.envelope import json_line
-from backstory.cli.screen import console, is_terminal, visible, write_bytes, write_row
+from backstory.cli.screen import console, is_terminal, write_bytes, write_row
+from backstory.explore.visible import visible
 from backstory.timemachine.bisecting import Verdict
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -33,6 +34,7 @@ ReadModel = Annotated[
         "--read-model", metavar="URL", help="The read model, in place of DIR/read-model.db."
     ),
 ]
+SCHEMA: Final = "eventsourcing"
 SchemaName = Annotated[
     str,
     typer.Option(
@@ -59,25 +61,28 @@ def demo(  # noqa: PLR0913 - one parameter for each option
     port: Port = 5000,
     store: Store = None,
     read_model: ReadModel = None,
-    schema: SchemaName = "eventsourcing",
+    schema: SchemaName = SCHEMA,
     log_format: LogLines = LogFormat.TEXT,
     as_in_the_tutorial: AsInTheTutorial = False,
 ) -> None:
     """Run the user service: POST /users, GET /users/NAME, and what happened to each.
 
     Ends in order on Ctrl-C or SIGTERM, with exit code 0; everything is still there the next time.
+    The variables of the tutorial are understood, too: ESDB_CONNECTION_STRING, DATABASE_URL and
+    DATABASE_SCHEMA.
     """
     from backstory.demo.as_in_the_tutorial.users import open_as_in_the_tutorial
     from backstory.demo.run import open_event_sourced, run
-    from backstory.demo.settings import DemoSettings
+    from backstory.demo.settings import DemoSettings, tutorial_settings
 
+    said = tutorial_settings(os.environ)
     settings = DemoSettings(
         data=data,
         host=host,
         port=port,
-        store=store,
-        read_model=read_model,
-        schema=schema,
+        store=store or said.get("store"),
+        read_model=read_model or said.get("read_model"),
+        schema=said.get("schema", schema) if schema == SCHEMA else schema,
         log_format=log_format,
         as_in_the_tutorial=as_in_the_tutorial,
     )

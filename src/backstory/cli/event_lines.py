@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from backstory.cli.envelope import compact, envelope, timestamp
-from backstory.cli.screen import console, is_terminal, visible, write_bytes
+from backstory.cli.screen import console, is_terminal, write_bytes
 from backstory.core.errors import InvalidEvent
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from backstory.core.events import RecordedEvent

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from backstory.cli.envelope import timestamp
-from backstory.cli.screen import console, is_terminal, say, visible
+from backstory.cli.screen import console, is_terminal, say
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from backstory.core.events import RecordedEvent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,3 +34,17 @@ LogLines = Annotated[
         help="What is written to stderr: text for people, json for programs.",
     ),
 ]
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=9_999, help="At most so many.")
+]
+Prefix = Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Names that begin so.")]
+Seconds = Annotated[
+    float,
+    typer.Option(
+        "--seconds", metavar="SECONDS", min=0, help="Time for looking; then the answer is partial."
+    ),
+]
+UsersFile = Annotated[
+    Path, typer.Option("--file", metavar="FILE", help="The file of the users, TOML.")
+]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="The name that clients give.")]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from backstory.cli.envelope import envelope, json_line, timestamp
-from backstory.cli.screen import console, counted, is_terminal, say, visible, write_bytes, write_row
+from backstory.cli.screen import console, counted, is_terminal, say, write_bytes, write_row
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from backstory.core.events import RecordedEvent

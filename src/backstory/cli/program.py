@@ -20,6 +20,8 @@ from backstory.cli.capture import capture
 from backstory.cli.check import check
 from backstory.cli.demo import demo
 from backstory.cli.diff import diff
+from backstory.cli.event import event
+from backstory.cli.events import events
 from backstory.cli.exits import MEANINGS, ExitCode, exit_code_of
 from backstory.cli.parked_list import parked_list
 from backstory.cli.parked_purge import parked_purge
@@ -30,11 +32,19 @@ from backstory.cli.rebuild import rebuild
 from backstory.cli.reproduce import reproduce
 from backstory.cli.schema import schema
 from backstory.cli.screen import forget_output, say
+from backstory.cli.search import search
+from backstory.cli.serve import serve
 from backstory.cli.snapshot import snapshot
 from backstory.cli.state import state
 from backstory.cli.stats import stats
 from backstory.cli.step import step
+from backstory.cli.streams import streams
 from backstory.cli.tour import tour
+from backstory.cli.trace import trace
+from backstory.cli.types import types
+from backstory.cli.users_add import users_add
+from backstory.cli.users_list import users_list
+from backstory.cli.users_remove import users_remove
 from backstory.cli.variables import name_variables, refuse_unknown
 from backstory.cli.verify import verify
 from backstory.cli.watch import watch
@@ -53,9 +63,16 @@ its command; one that belongs to no option is refused.
 
 _COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     demo,
+    serve,
     append,
     read,
     watch,
+    streams,
+    events,
+    event,
+    search,
+    trace,
+    types,
     stats,
     verify,
     schema,
@@ -114,6 +131,7 @@ def program() -> TyperGroup:
         name = command.__name__.replace("_", "-")
         app.command(name, help=_joined(command.__doc__ or ""))(command)
     app.add_typer(_parked(), name="parked")
+    app.add_typer(_users(), name="users")
     group = get_command(app)
     assert isinstance(group, TyperGroup)  # noqa: S101 - there are several commands
     name_variables(group)
@@ -132,6 +150,13 @@ def _parked() -> typer.Typer:
     ):
         parked.command(name, help=_joined(command.__doc__ or ""))(command)
     return parked
+
+
+def _users() -> typer.Typer:
+    users = typer.Typer(help="The users of `backstory serve`, in a file.", no_args_is_help=True)
+    for name, command in (("add", users_add), ("list", users_list), ("remove", users_remove)):
+        users.command(name, help=_joined(command.__doc__ or ""))(command)
+    return users
 
 
 def _joined(docstring: str) -> str:

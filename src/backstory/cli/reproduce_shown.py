@@ -11,7 +11,8 @@ import msgspec
 from backstory.cli.as_of_shown import say_stand
 from backstory.cli.envelope import json_line, timestamp
 from backstory.cli.located_shown import MomentLine, in_words, moment_line
-from backstory.cli.screen import console, counted, is_terminal, say, visible, write_bytes, write_row
+from backstory.cli.screen import console, counted, is_terminal, say, write_bytes, write_row
+from backstory.explore.visible import visible
 from backstory.timemachine.bisecting import Verdict
 from backstory.timemachine.captures.code import code_version, different_packages, folder_of
 from backstory.timemachine.reproducing import Kind

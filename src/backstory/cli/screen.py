@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,25 +19,11 @@ if TYPE_CHECKING:
 _DELETE = b"\x7f"
 
 
-def visible(text: str) -> str:
-    r"""Return *text* with every control, format and unassigned character as `\uXXXX`."""
-    if text.isprintable():
-        return text
-    return "".join(map(_shown, text))
-
-
 def visible_json(document: bytes) -> bytes:
     """Return compact JSON that means the same as *document* and can be shown safely."""
     if document.isascii() and _DELETE not in document:
         return document  # JSON itself has no raw control characters below a space
     return visible(document.decode()).encode()
-
-
-def _shown(character: str) -> str:
-    if character.isprintable() or unicodedata.category(character) == "Zs":
-        return character
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(rf"\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def is_terminal() -> bool:
@@ -75,6 +62,14 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def print_json(text: str) -> None:
+    """Print *text*, indented JSON, in colours that can be read on light and dark screens."""
+    from rich.highlighter import JSONHighlighter
+
+    shown = "\n".join(map(visible, text.split("\n")))
+    console().print(JSONHighlighter()(shown))
 
 
 def forget_output() -> None:

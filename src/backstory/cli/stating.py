@@ -11,10 +11,11 @@ from backstory.cli.envelope import json_line
 from backstory.cli.exits import ExitCode
 from backstory.cli.located_shown import MomentLine, moment_line, say_moment
 from backstory.cli.past import opened_past
-from backstory.cli.screen import console, is_terminal, say, write_bytes
+from backstory.cli.screen import console, is_terminal, print_json, say, write_bytes
 from backstory.cli.values import json_of, raw
 from backstory.core.errors import InvalidSetting
 from backstory.core.names import category_of
+from backstory.explore.visible import visible
 from backstory.timemachine.states import State, States
 
 
@@ -63,11 +64,8 @@ class Stating(msgspec.Struct, frozen=True):
         if not is_terminal():
             write_bytes([document])
             return
-        from rich.syntax import Syntax
-
-        text = msgspec.json.format(document, indent=2).decode()
-        console().print(f"{self.stream}@{state.revision}", style="bold cyan")
-        console().print(Syntax(text, "json", background_color="default", word_wrap=True))
+        console().print(f"{visible(self.stream)}@{state.revision}", style="bold cyan")
+        print_json(msgspec.json.format(document, indent=2).decode())
 
     def _no_decider(self) -> str:
         category = category_of(self.stream)

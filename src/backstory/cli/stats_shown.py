@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from backstory.cli.envelope import json_line, timestamp
-from backstory.cli.screen import console, visible
+from backstory.cli.screen import console
 from backstory.explore.counting import Counts, NameCount
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from backstory.explore.stats import Stats

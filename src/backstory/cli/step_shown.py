@@ -11,11 +11,12 @@ from backstory.application import Application
 from backstory.cli.as_of_shown import write_rows
 from backstory.cli.envelope import envelope, json_line
 from backstory.cli.located_shown import in_words
-from backstory.cli.screen import console, is_terminal, say, visible, write_bytes, write_row
+from backstory.cli.screen import console, is_terminal, print_json, say, write_bytes, write_row
 from backstory.cli.step_breaks import tables_of
 from backstory.cli.step_lines import StateOf, event_fields, state_of, step_fields, step_line
 from backstory.cli.step_terminal import header, print_step
 from backstory.cli.values import json_of
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -85,11 +86,8 @@ class Shower(msgspec.Struct, frozen=True):
         if not is_terminal():
             write_row(stream, state.revision, document.decode())
             return
-        from rich.syntax import Syntax
-
-        text = msgspec.json.format(document, indent=2).decode()
         console().print(f"{visible(stream)}@{state.revision}", style="bold cyan")
-        console().print(Syntax(text, "json", background_color="default", word_wrap=True))
+        print_json(msgspec.json.format(document, indent=2).decode())
 
     def where(
         self, position: int, last: RecordedEvent | None, following: RecordedEvent | None

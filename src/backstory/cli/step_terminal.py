@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from backstory.cli.screen import console, visible
+from backstory.cli.screen import console
 from backstory.cli.step_lines import data_of, event_fields, reason_of, state_changes
 from backstory.cli.values import json_of
+from backstory.explore.visible import visible
 from backstory.timemachine.diffing.values import Change
 from backstory.timemachine.stepping.journal import Kind
 

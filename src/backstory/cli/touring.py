@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from backstory.cli.exits import ExitCode
-from backstory.cli.screen import console, is_terminal, say, visible, write_row
+from backstory.cli.screen import console, is_terminal, say, write_row
 from backstory.cli.tour_scenes import SCENES, Scene
 from backstory.cli.tour_service import UserService
 from backstory.core.errors import InvalidSetting
+from backstory.explore.visible import visible
 
 _PACE: Final = 3.0
 _WIDTH: Final = 78

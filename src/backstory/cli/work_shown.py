@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from backstory.cli.envelope import json_line, timestamp
-from backstory.cli.screen import console, is_terminal, say, visible, write_bytes, write_row
+from backstory.cli.screen import console, is_terminal, say, write_bytes, write_row
 from backstory.core.clock import system_clock
+from backstory.explore.visible import visible
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,0 +1,1 @@
+"""What reads, subscriptions and persistent subscriptions share: pages, filters, links, the tail."""

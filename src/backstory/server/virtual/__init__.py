@@ -1,0 +1,1 @@
+"""The streams of links that system projections write, made from the log as they are read."""

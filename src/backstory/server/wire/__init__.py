@@ -1,0 +1,1 @@
+"""Between the messages of EventStoreDB and our events."""
