@@ -11,7 +11,7 @@ MADE := $(VENV)/.made
 RUNNABLE := $(VENV)/.runnable
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check format bench pins clean
+.PHONY: help setup demo test check format bench pictures pins clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ demo: $(RUNNABLE)  ## run the user service: make demo ARGS="--port 5001"
 
 test: $(READY)  ## run every test, with branch coverage
 	@$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 -m "not alone" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/pytest -n 4 --dist worksteal -m "not alone" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/pytest -m alone --cov --cov-append --cov-report= --cov-fail-under=0
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='src/backstory/core/*,src/backstory/domain/*' --fail-under=100
@@ -45,6 +45,9 @@ format: $(READY)  ## format, and mend what ruff can mend by itself
 
 bench: $(READY)  ## measure, beside the raw limits and the peers
 	$(BIN)/python -m bench $(ARGS)
+
+pictures: $(READY)  ## draw the pictures of the readme anew; needs Chromium
+	$(BIN)/python -m tests.browser.pictures
 
 pins: build/pins/.made  ## choose the newest versions of everything and write them down
 	build/pins/bin/python -m pip -qq --disable-pip-version-check install hatchling editables

@@ -19,6 +19,7 @@ from tests.docs.snippets import ROOT
 
 _REFERENCE: Final = ROOT / "docs" / "reference"
 _URLS: Final = {
+    "kurrentdb": "`esdb://user:password@host:2113?tls=true`, `kurrentdb+discover://name`",
     "memory": "`memory:`",
     "postgres": "`postgresql://user:password@host:port/database`",
     "sqlite": "`sqlite:///relative/file.db`, `sqlite:////absolute/file.db`",
@@ -31,6 +32,7 @@ _POSTGRES: Final = {
     "reconnect_timeout": "how long a server that was lost is waited for",
     "busy_timeout": "how long an append waits for somebody else's transaction",
     "answer_timeout": "how long any answer is waited for before the connection counts as lost",
+    "statement_timeout": "after how long the server ends a statement; for `ro` as `answer_timeout`",
     "notify": "tell other processes of appends at once, and listen to what they tell",
     "poll_shortest": "the shortest pause between two looks for what others appended",
     "poll_longest": "the longest one; four times as long while hints are heard",

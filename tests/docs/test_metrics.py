@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backstory.telemetry.catalogue import METRICS
+from backstory.telemetry.catalogue import METRICS, SERVER_METRICS
 from tests.docs.snippets import ROOT
 
 
@@ -19,5 +19,5 @@ def test_the_table_of_metrics_is_that_of_the_code() -> None:
             ", ".join(f"`{label}`" for label in metric.labels) or "-",
             metric.meaning,
         )
-        for metric in METRICS
+        for metric in (*METRICS, *SERVER_METRICS)
     ]

@@ -41,5 +41,7 @@ def test_every_store_is_in_the_table() -> None:
 def test_every_link_leads_to_a_page() -> None:
     """No page of the documentation links to nothing."""
     for path in pages():
-        for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        pictures = re.findall(r' (?:src|srcset)="([^"]+)"', text)
+        for target in pictures + re.findall(r"\]\((?!http)([^)#]+)", text):
             assert (path.parent / target).exists(), f"{path}: {target}"

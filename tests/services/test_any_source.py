@@ -1,19 +1,32 @@
-"""Every command of the time machine works on SQLite, PostgreSQL and a capture, by URL alone."""
+"""The time machine works on SQLite, PostgreSQL, KurrentDB and a capture, by URL alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from backstory.server.settings import ServerSettings
 from tests.servers.postgres import PostgresServer
 from tests.services.command import backstory
+from tests.services.eventstoredb.served import Served
 from tests.services.purses import APP, FOUR, stored
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "capture"])
+@pytest.fixture
+def esdb() -> Iterator[str]:
+    """Give the connection string of an empty server, whose first position is 1."""
+    server = Served(settings=ServerSettings(port=0, write_timeout=30.0, seed=False))
+    yield server.esdb
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "kurrentdb", "capture"])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return a source of each kind that holds the four events."""
+    if request.param == "kurrentdb":
+        return stored(request.getfixturevalue("esdb"), FOUR)
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         return stored(server.create(), FOUR)

@@ -22,7 +22,7 @@ from backstory.testing import StoreContract, contract
 from backstory.testing.contract.powers import own_tests, reason_to_skip, required_by
 from backstory.testing.contract.topic import Topic
 
-NO_STORES: Final = {"open", "powers"}
+NO_STORES: Final = {"open", "payload", "powers", "retention"}
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 CONTRACT: Final = Path(contract.__file__).parent

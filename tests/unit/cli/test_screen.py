@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backstory.cli.screen import visible, visible_json
+from backstory.cli.screen import visible_json
+from backstory.explore.visible import visible
 
 HOSTILE: Final = {
     "escape": "\x1b[2J",

@@ -1,0 +1,1 @@
+"""W10: the server, beside one that does no work."""
