@@ -13,7 +13,7 @@ from backstory.server.calls import Call
 from backstory.server.failures import Failure, invalid_argument
 from backstory.server.persistent.creating import source_of
 from backstory.server.persistent.engine import Consumer, Message, Outcome
-from backstory.server.persistent.failures import dropped, too_many_subscribers
+from backstory.server.persistent.failures import dropped
 from backstory.server.persistent.groups import Groups
 from backstory.server.persistent.running import RunningGroup
 from backstory.server.wire.ids import uuid_of
@@ -34,10 +34,6 @@ async def consume(groups: Groups, call: _Call) -> None:
     options = request.options
     kind = options.WhichOneof("stream_option")
     group = await groups.find(source_of(kind, options.stream_identifier), options.group_name)
-    most = group.config.settings.max_subscriber_count
-    if 0 < most <= len(group.engine.consumers):
-        raise too_many_subscribers(group.config.source, group.config.group)
-    await group.start()
     await _Consuming(group, call, options).run()
 
 
@@ -58,13 +54,18 @@ class _Consuming:
     async def run(self) -> None:
         """Send and take answers until one of the two ends."""
         confirmation = pb.ReadResp.SubscriptionConfirmation(subscription_id=self._group.config.id)
-        await self._call.send(pb.ReadResp(subscription_confirmation=confirmation))
-        self._group.join(self._consumer)
+        await self._group.join(self._consumer)
+        try:
+            await self._call.send(pb.ReadResp(subscription_confirmation=confirmation))
+            await self._deliver()
+        finally:
+            self._group.leave(self._consumer)
+
+    async def _deliver(self) -> None:
         answers = asyncio.create_task(self._take_answers())
         try:
             await self._send_until(answers)
         finally:
-            self._group.leave(self._consumer)
             answers.cancel()
             await asyncio.wait([answers])
 

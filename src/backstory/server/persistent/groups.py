@@ -33,23 +33,27 @@ class Groups:
         self._running: dict[str, RunningGroup] = {}
         self._changing = asyncio.Lock()
 
-    async def all(self) -> _Configs:
-        """Return every group there is."""
-        return (await load_config(self._node.store))[1]
+    async def all(self, source: str | None = None) -> list[RunningGroup]:
+        """Return every group there is, or those of *source*. They may not be running."""
+        async with self._changing:
+            configs = (await load_config(self._node.store))[1]
+            return [await self._of(c) for c in configs if source in {None, c.source}]
 
     async def find(self, source: str, group: str) -> RunningGroup:
         """Return a group; raises `Failure` when it does not exist. It may not be running."""
-        for config in await self.all():
-            if (config.source, config.group) == (source, group):
-                return self.of(config)
+        async with self._changing:
+            for config in (await load_config(self._node.store))[1]:
+                if (config.source, config.group) == (source, group):
+                    return await self._of(config)
         raise does_not_exist(source, group)
 
-    def of(self, config: GroupConfig) -> RunningGroup:
-        """Return what runs, or would run, the group *config*."""
+    async def _of(self, config: GroupConfig) -> RunningGroup:
         running = self._running.get(config.id)
-        if running is None or running.config != config:
-            wanted = None if config.filter is None else _wanted(config.filter)
-            running = self._running[config.id] = RunningGroup(self._node, config, wanted)
+        if running is not None and running.config == config:
+            return running
+        await self._stop(config.id)  # another server has changed it
+        wanted = None if config.filter is None else _wanted(config.filter)
+        running = self._running[config.id] = RunningGroup(self._node, config, wanted)
         return running
 
     async def create(self, config: GroupConfig) -> None:
@@ -60,7 +64,8 @@ class Groups:
                 raise exists(config.source, config.group)
             return (*groups, config)
 
-        await self._change(added)
+        async with self._changing:
+            await self._change(added)
 
     async def update(
         self, source: str, group: str, change: Callable[[GroupConfig], GroupConfig]
@@ -73,8 +78,9 @@ class Groups:
                 change(one) if (one.source, one.group) == (source, group) else one for one in groups
             )
 
-        await self._change(changed)
-        await self._stop(f"{source}::{group}")
+        async with self._changing:
+            await self._change(changed)
+            await self._stop(f"{source}::{group}")
 
     async def delete(self, source: str, group: str) -> None:
         """Remove a group and drop its consumers; raises `Failure` when it does not exist."""
@@ -84,14 +90,16 @@ class Groups:
             return tuple(one for one in groups if (one.source, one.group) != (source, group))
 
         found = await self.find(source, group)
-        await self._change(removed)
-        await self._stop(found.config.id)
+        async with self._changing:
+            await self._change(removed)
+            await self._stop(found.config.id)
         await found.forget()
 
     async def close(self) -> None:
         """Stop every group; consumers are dropped, progress is written down."""
-        for group_id in list(self._running):
-            await self._stop(group_id)
+        async with self._changing:
+            for group_id in list(self._running):
+                await self._stop(group_id)
 
     async def _stop(self, group_id: str) -> None:
         running = self._running.pop(group_id, None)
@@ -99,16 +107,15 @@ class Groups:
             await running.close()
 
     async def _change(self, change: Callable[[_Configs], _Configs]) -> None:
-        async with self._changing:
-            for attempt in range(_ATTEMPTS):
-                expected, groups = await load_config(self._node.store)
-                try:
-                    await save_config(self._node.store, expected, change(groups))
-                except WrongExpectedRevision:
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-                else:
-                    return
+        for attempt in range(_ATTEMPTS):
+            expected, groups = await load_config(self._node.store)
+            try:
+                await save_config(self._node.store, expected, change(groups))
+            except WrongExpectedRevision:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
 
 def _check_exists(groups: _Configs, source: str, group: str) -> None:

@@ -15,6 +15,7 @@ from backstory.core.retaining import TOMBSTONE_REVISION
 from backstory.server.failures import Failure
 from backstory.server.node import Node
 from backstory.server.persistent.engine import Consumer, Engine, Message, Outcome
+from backstory.server.persistent.failures import dropped, too_many_subscribers
 from backstory.server.persistent.progress import Progress
 from backstory.server.persistent.settings import GroupConfig
 from backstory.server.persistent.storage import GroupStorage
@@ -49,6 +50,7 @@ class RunningGroup:
         self._tasks: list[asyncio.Task[None]] = []
         self._parking: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Lock()
+        self._closed = False
         self._replayed: Progress | None = None
         self.parked_from: int = 0
         self.parked_last: int = -1
@@ -74,8 +76,13 @@ class RunningGroup:
         return bool(self._tasks)
 
     async def start(self) -> None:
-        """Begin to read behind what is finished, unless that is under way."""
+        """Begin to read behind what is finished, unless that is under way.
+
+        Raises `Failure` when the group was closed meanwhile: deleted, changed, or begun anew.
+        """
         async with self._starting:
+            if self._closed:
+                raise dropped(self.config.source, self.config.group)
             if self._tasks:
                 return
             checkpoint = await self._storage.checkpoint()
@@ -93,23 +100,32 @@ class RunningGroup:
 
     async def close(self) -> None:
         """Stop, drop the consumers, and write down how far the group has come."""
-        for consumer in list(self.engine.consumers):
-            consumer.drop()
-            self.leave(consumer)
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        if tasks or self._parking:
-            await asyncio.wait([*tasks, *self._parking])
-        if tasks:
-            await self._save()
+        async with self._starting:
+            self._closed = True
+            for consumer in list(self.engine.consumers):
+                consumer.drop()
+                self.leave(consumer)
+            tasks, self._tasks = self._tasks, []
+            for task in tasks:
+                task.cancel()
+            if tasks or self._parking:
+                await asyncio.wait([*tasks, *self._parking])
+            if tasks:
+                await self._save()
 
     async def forget(self) -> None:
         """Hide what the group has written down."""
         await self._storage.forget()
 
-    def join(self, consumer: Consumer) -> None:
-        """Let *consumer* take part."""
+    async def join(self, consumer: Consumer) -> None:
+        """Let *consumer* take part, in a group that begins to read with its first one.
+
+        Raises `Failure` when as many as are allowed take part already, or the group was closed.
+        """
+        await self.start()
+        most = self.config.settings.max_subscriber_count
+        if 0 < most <= len(self.engine.consumers):  # no await until it is in: others come as well
+            raise too_many_subscribers(self.config.source, self.config.group)
         self.engine.join(consumer)
         self._dispatch()
 

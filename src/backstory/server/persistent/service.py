@@ -83,17 +83,17 @@ class Service:
     async def list(self, request: pb.ListReq, _call: object) -> pb.ListResp:
         """Tell how all groups stand, or those of a stream."""
         options = request.options
-        groups = await self._groups.all()
+        source = None
         if options.WhichOneof("list_option") == "list_for_stream":
             wanted = options.list_for_stream
             kind = wanted.WhichOneof("stream_option")
             source = ALL if kind == "all" else stream_named(wanted.stream)
-            groups = tuple(group for group in groups if group.source == source)
-            if not groups:
-                raise stream_not_found(source)
+        groups = await self._groups.all(source)
+        if source is not None and not groups:
+            raise stream_not_found(source)
         answer = pb.ListResp()
-        for config in groups:
-            answer.subscriptions.append(info_of(await _known(self._groups.of(config))))
+        for group in groups:
+            answer.subscriptions.append(info_of(await _known(group)))
         return answer
 
     async def restart(self, _request: shared.Empty, _call: object) -> shared.Empty:
