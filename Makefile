@@ -23,6 +23,7 @@ demo: $(RUNNABLE)  ## run the user service: make demo ARGS="--port 5001"
 	@exec $(BIN)/backstory demo $(ARGS)
 
 test: $(READY)  ## run every test, with branch coverage
+	@sh requirements/chromium
 	@$(BIN)/coverage erase
 	$(BIN)/pytest -n 4 --dist worksteal -m "not alone" --cov --cov-report= --cov-fail-under=0
 	$(BIN)/pytest -m alone --cov --cov-append --cov-report= --cov-fail-under=0

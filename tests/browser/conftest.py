@@ -18,6 +18,7 @@ CI = os.environ.get("CI") == "true"
 def browser() -> Iterator[Browser]:
     """Give the system's Chromium; without one the run fails in CI and is skipped elsewhere.
 
+    `requirements/chromium`, which `make test` runs first, puts one there in CI.
     It goes with its module: while it is there an event loop runs, beside which no other test can
     run one of its own.
     """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
+
+READY: Final = b"Z\x00\x00\x00\x05I"
+"""What a PostgreSQL server says when it waits for the next statement."""
 
 
 class Proxy:
-    """Passes bytes on to the server of a URL, until it is told to lose an answer.
+    """Passes bytes on to the server of a URL, until it is told to fail.
 
     Use it as an asynchronous context manager, in the event loop of the test.
     """
@@ -17,6 +20,7 @@ class Proxy:
         """Stand before the server of *url*, which is reached over TCP."""
         self._parts = urlsplit(url)
         self._word: bytes | None = None
+        self._farewells: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.lost: int = 0
         self.url: str = ""
@@ -39,6 +43,10 @@ class Proxy:
     def lose_the_answer_to(self, word: bytes) -> None:
         """Break the connection once the server has answered the next message with *word* in it."""
         self._word = word
+
+    def follow_greetings_with(self, *messages: bytes) -> None:
+        """Let each of *messages* come right behind the server's first readiness, once each."""
+        self._farewells += messages
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -64,8 +72,14 @@ class Proxy:
             there[1].close()
             writer.close()
 
-    @staticmethod
-    async def _pass_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_answers(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        greeted = False
         while data := await reader.read(65_536):
+            if not greeted and data.endswith(READY):
+                greeted = True
+                if self._farewells:
+                    data += self._farewells.pop(0)
             writer.write(data)
         writer.close()

@@ -28,6 +28,10 @@ WRITERS: Final = 12
 PER_FAULT: Final = 150
 """Events acknowledged between one fault and the next."""
 
+_SAID: Final = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+GOODBYE: Final = b"E" + (len(_SAID) + 4).to_bytes(4) + _SAID
+"""What a PostgreSQL server says to everyone when it shuts down."""
+
 
 class Work(msgspec.Struct):
     """What writers were told, and what they found out."""
@@ -212,6 +216,27 @@ async def test_reads_wait_for_a_server_that_restarts(
     await asyncio.to_thread(own_postgres.start)
     assert [len(page) for page in await asyncio.gather(*reads)] == [1] * 6
     assert await head == 1
+
+
+async def test_a_server_that_goes_while_it_greets_is_waited_for(
+    postgres: Server, opened: Open
+) -> None:
+    """A server that shuts down may let one in and say goodbye in the same breath.
+
+    Opening says so at once; a store that is open waits for the next server.
+    """
+    async with Proxy(postgres.create()) as proxy:
+        proxy.follow_greetings_with(GOODBYE)
+        with pytest.raises(StoreUnavailable, match="the server closed the connection"):
+            await opened(proxy.url)
+        store = await opened(proxy.url)
+        assert (await store.append("thing-1", [some_event()])).position == 1
+        postgres.terminate(name_of(proxy.url))
+        proxy.follow_greetings_with(GOODBYE, GOODBYE)
+        assert len(await store.read(Read())) == 1
+        assert await store.wait(0, 10) == 1
+        assert (await store.append("thing-1", [some_event()])).position == 2
+        assert await store.wait(1, 10) == 2
 
 
 async def test_a_silent_server_is_given_up_and_what_it_was_doing_is_unknown(

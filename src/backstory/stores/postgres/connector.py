@@ -11,7 +11,12 @@ from typing import Final
 import asyncpg
 
 from backstory.core.errors import StoreError
-from backstory.stores.postgres.errors import AnswerLost, sqlstate_of, translated_error
+from backstory.stores.postgres.errors import (
+    DRIVER_ERRORS,
+    AnswerLost,
+    sqlstate_of,
+    translated_error,
+)
 from backstory.stores.postgres.link import Link
 from backstory.stores.postgres.settings import PostgresSettings
 
@@ -52,7 +57,7 @@ class Connector:
         """Return a new link; raises `StoreUnavailable` and its kin when there is none to be had."""
         try:
             return await self._attempt()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, AnswerLost) as error:
+        except (*DRIVER_ERRORS, AnswerLost) as error:
             raise self._translated(error) from error
 
     async def connect_patiently(self) -> Link:
@@ -62,7 +67,7 @@ class Connector:
         while True:
             try:
                 return await self._attempt()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, AnswerLost) as error:
+            except (*DRIVER_ERRORS, AnswerLost) as error:
                 if sqlstate_of(error).startswith(_HOPELESS) or monotonic() + pause > deadline:
                     raise self._translated(error) from error
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret

@@ -26,8 +26,17 @@ from backstory.core.errors import (
 COMMAND: Final = "backstory schema"
 """What creates and migrates a store."""
 
-DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-"""All that the driver raises; `TimeoutError` and `ConnectionError` are `OSError`s."""
+DRIVER_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""All that the driver raises; `TimeoutError` and `ConnectionError` are `OSError`s.
+
+`InternalClientError`, of no other family, is what a statement gets that is sent in the moment in
+which the server says that it closes the connection.
+"""
 
 
 NOT_CARRIED_OUT: Final = (asyncpg.InterfaceError, asyncpg.InvalidCachedStatementError)
@@ -114,6 +123,8 @@ _MEANINGS: Final[Sequence[tuple[AbstractSet[str], Callable[[str, str], StoreErro
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, asyncpg.InternalClientError):
+        return "the server closed the connection"
     return str(error).partition("\n")[0].rstrip(".")
 
 

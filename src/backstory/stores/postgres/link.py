@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 
-from backstory.stores.postgres.errors import AnswerLost, is_lost
+from backstory.stores.postgres.errors import DRIVER_ERRORS, AnswerLost, is_lost
 
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
@@ -94,5 +94,5 @@ class Link:
         try:
             async with asyncio.timeout(1):
                 await self._connection.close()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DRIVER_ERRORS:
             self.break_off()
