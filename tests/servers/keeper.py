@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 _IPC_RMID: Final = 0
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 60.0
 
 
 def main(folder: Path) -> None:

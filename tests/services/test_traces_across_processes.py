@@ -21,7 +21,7 @@ def _spans_of(task: str, *urls: str) -> list[dict[str, Any]]:
         check=False,
         env=os.environ,
         text=True,
-        timeout=50,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     spans: list[dict[str, Any]] = json.loads(done.stdout)

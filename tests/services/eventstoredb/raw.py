@@ -33,7 +33,7 @@ def all_read(served: Served, request: pb.ReadReq, *, most: int = 10_000) -> list
             f"{STREAMS}Read",
             request_serializer=pb.ReadReq.SerializeToString,
             response_deserializer=pb.ReadResp.FromString,
-        )(request, timeout=20)
+        )(request, timeout=60)
         answers: list[pb.ReadResp] = []
         for answer in call:
             answers.append(answer)
@@ -53,7 +53,7 @@ def asked(
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=reply.FromString,
         )
-        return list(call(iter(requests), timeout=20))
+        return list(call(iter(requests), timeout=60))
 
 
 def read_of(stream: str | None, **options: object) -> pb.ReadReq:

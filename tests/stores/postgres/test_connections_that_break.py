@@ -221,10 +221,7 @@ async def test_reads_wait_for_a_server_that_restarts(
 async def test_a_server_that_goes_while_it_greets_is_waited_for(
     postgres: Server, opened: Open
 ) -> None:
-    """A server that shuts down may let one in and say goodbye in the same breath.
-
-    Opening says so at once; a store that is open waits for the next server.
-    """
+    """Opening says so at once; a store that is open waits for the next server."""
     async with Proxy(postgres.create()) as proxy:
         proxy.follow_greetings_with(GOODBYE)
         with pytest.raises(StoreUnavailable, match="the server closed the connection"):
